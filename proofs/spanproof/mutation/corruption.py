@@ -7,10 +7,12 @@ an input, an order that is really free, or a hole in the checker.
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
+from msgspec.inspect import LiteralType, StructType, type_info
 
 from spanproof.replay.check import expect_usable
 from spanproof.replay.following.kinds import UNDER_LIST_LOCK, UNDER_LOCK
@@ -121,7 +123,7 @@ def corrupt(trace: Trace, index: int, how: How, rng: random.Random) -> Corruptio
     what, pieces = f"{how} the event", list[EventBase]()
     if how == "change":
         what = rng.choice([name for name in event.__struct_fields__ if can_change(event, name)])
-        value = other_value(getattr(event, what), rng)
+        value = other_value(event, what, rng)
         pieces = [msgspec.structs.replace(event, **{what: value}), *following]
     elif how == "delete":
         pieces = [*following]
@@ -201,20 +203,41 @@ def moved(event: EventBase, old: int, new: int) -> EventBase:
 
 
 def can_change(event: EventBase, name: str) -> bool:
-    """Tell whether a field holds a number, or bytes that are not empty."""
+    """Tell whether a field holds a number, a word of several, or bytes that are not empty."""
     value = getattr(event, name)
-    return isinstance(value, int) or (name == "alloc_bits" and value != "")
+    words = words_of(type(event))
+    return isinstance(value, int) or name in words or (name == "alloc_bits" and value != "")
 
 
-def other_value(value: int | str, rng: random.Random) -> int | str:
-    """Return a different value of the same type: a neighbour, a flipped bit, or anything."""
-    if isinstance(value, str):
+@cache
+def words_of(kind: type[EventBase]) -> dict[str, tuple[str, ...]]:
+    """Return the words that may stand in each field of a kind of events that holds one."""
+    described = type_info(kind)
+    assert isinstance(described, StructType)
+    choices = {
+        field.name: field.type.values
+        for field in described.fields
+        if isinstance(field.type, LiteralType)
+    }
+    return {
+        name: tuple(map(str, values))
+        for name, values in choices.items()
+        if isinstance(values[0], str)
+    }
+
+
+def other_value(event: EventBase, name: str, rng: random.Random) -> int | str:
+    """Return another value for a field: a neighbour, no P, another word, a flipped bit, or any."""
+    value: int | str = getattr(event, name)
+    candidates: list[int | str] = [*words_of(type(event)).get(name, ())]
+    if isinstance(value, int):
+        candidates = [value + 1, value ^ (1 << rng.randrange(10)), rng.randrange(1 << 16)]
+        if value > 0 or name == "p":
+            candidates.append(value - 1)
+    elif not candidates:
         bits = bytearray.fromhex(value)
         bits[rng.randrange(len(bits))] ^= 1 << rng.randrange(8)
         return bits.hex()
-    candidates = [value + 1, value ^ (1 << rng.randrange(10)), rng.randrange(1 << 16)]
-    if value > 0:
-        candidates.append(value - 1)
     return rng.choice([candidate for candidate in candidates if candidate != value])
 
 
