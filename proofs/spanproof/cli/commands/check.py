@@ -97,7 +97,7 @@ def check(
             out.print(kinds_table([report for report, _ in reports]))
             out.print(total_line(reports), markup=False)
     unseen = bool(watched) and not any(was_touched(one, reports) for one in watched)
-    if unseen and reports and not interrupted:
+    if unseen and reports and not (interrupted or unusable):
         named = ", ".join(map(str, watched))
         complain(f"no event touched what was watched ({named}); watch what a trace names")
     found = any(report.divergence for report, _ in reports)
@@ -140,7 +140,7 @@ def each_of(
     """Yield each trace, in order, with what returns its report, or raises TraceError.
 
     With more than one job, or a cluster, they are checked side by side, but for standard input,
-    and recordings of the probe.
+    what else this process has open, and recordings of the probe.
     """
     if jobs == 1 and not scheduler:
         for path in paths:
@@ -148,7 +148,9 @@ def each_of(
         return
     from spanproof.support.processes.sidebyside import each_result
 
-    apart = dict.fromkeys(path for path in paths if path != "-" and not is_recording(path))
+    apart = dict.fromkeys(
+        path for path in paths if not is_of_this_process(path) and not is_recording(path)
+    )
     work = partial(judge_apart, asked=asked)
     with on_cluster(scheduler):
         reached = each_result(list(apart), jobs, ["spanproof.cli.commands.check"], work, killed)
@@ -158,6 +160,11 @@ def each_of(
                 one, outcome = next(reached)
                 done[one] = outcome
             yield path, partial(told, done[path]) if path in done else partial(judge, path, asked)
+
+
+def is_of_this_process(path: str) -> bool:
+    """Tell whether a trace is named by what this process has open, as `<(zcat TRACE)` names it."""
+    return path == "-" or path.startswith(("/dev/", "/proc/"))
 
 
 def judge_apart(path: str, asked: Asked) -> tuple[str, Judged | TraceError]:

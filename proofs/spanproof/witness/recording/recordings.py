@@ -37,8 +37,13 @@ def opened(path: Path) -> BinaryIO:
 
 
 def is_recording(path: str) -> bool:
-    """Tell whether a file is a recording of the probe."""
+    """Tell whether a file is a recording of the probe.
+
+    A pipe is none: what is read of it to find out would be lost to who reads it then.
+    """
     try:
+        if not Path(path).is_file():
+            return False
         with opened(Path(path)) as file:
             return file.read(len(BEGINS)) == BEGINS
     except (OSError, EOFError, zlib.error):
