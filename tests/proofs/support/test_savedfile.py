@@ -111,3 +111,23 @@ def test_a_path_that_is_printed_in_a_command_is_one_word_and_no_option(name: str
     (said,) = shlex.split(savedfile.as_argument(Path(name)))
     assert not said.startswith("-")
     assert Path(said) == Path(name)
+
+
+class NotSaved(Exception):
+    """What a test makes of a refusal."""
+
+
+def test_what_may_have_no_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (Path("/dev/zero"), pipe):
+        with pytest.raises(NotSaved, match=f"{place}: cannot be read: not a regular file"):
+            savedfile.read(place, Note, "no note", NotSaved)
+        assert savedfile.kind_of(place) == ""
+    large = tmp_path / "large.json"
+    savedfile.write(Note("x" * 100), large)
+    monkeypatch.setattr(savedfile, "MOST_BYTES", 99)
+    with pytest.raises(NotSaved, match=f"{large}: cannot be read: larger than 0 MiB"):
+        savedfile.read(large, Note, "no note", NotSaved)
+    with pytest.raises(NotSaved, match="cannot be read: Is a directory"):
+        savedfile.read(tmp_path, Note, "no note", NotSaved)

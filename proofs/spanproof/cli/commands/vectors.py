@@ -169,7 +169,7 @@ def ask_all(folder: Path, found_with: FoundWith) -> int:
     lines: list[bytes] = []
     for path in (folder / name for name in LEVELS.values()):
         try:
-            lines += path.read_bytes().splitlines() if path.exists() else ()
+            lines += savedfile.content_of(path).splitlines() if path.exists() else ()
         except OSError as problem:
             raise Unusable(f"{path}: {problem.strerror}") from None
     if not lines:

@@ -10,7 +10,7 @@ import shlex
 import stat
 import tempfile
 from collections.abc import Callable
-from errno import EACCES, ENOTDIR
+from errno import EACCES, EFBIG, EINVAL, ENOTDIR
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -20,6 +20,10 @@ RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What a decoder raises: no JSON, another form, no UTF-8, too many digits, too deep."""
+
+
+MOST_BYTES: Final = 1 << 28
+"""Bytes of a saved record at most; programs of a hundred thousand steps have some millions."""
 
 
 class SavedKind(msgspec.Struct):
@@ -145,6 +149,23 @@ def write_new(content: bytes, folder: Path, stem: str) -> Path:
     return path
 
 
+def content_of(path: Path) -> bytes:
+    """Return what a file of ours holds.
+
+    Devices and pipes may have no end, and give what they have only once; so they are not read.
+
+    Raises: OSError if it cannot be read, is no regular file, or is larger than any that is saved.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(EINVAL, "not a regular file")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise OSError(EFBIG, f"larger than {MOST_BYTES >> 20} MiB")
+    return content
+
+
 def read(
     path: Path, record: type[RecordT], otherwise: str, refusal: Callable[[str], Exception]
 ) -> RecordT:
@@ -153,7 +174,7 @@ def read(
     Raises: what `refusal` makes of one line about a file that is missing or holds no such record.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=record)
+        return msgspec.json.decode(content_of(path), type=record)
     except OSError as problem:
         raise refusal(f"{path}: cannot be read: {problem.strerror}") from None
     except UNDECODABLE as problem:
@@ -163,6 +184,6 @@ def read(
 def kind_of(path: Path) -> str:
     """Return the kind that a file says it is of; "" if it says none, or cannot be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=SavedKind).kind
+        return msgspec.json.decode(content_of(path), type=SavedKind).kind
     except (OSError, *UNDECODABLE):
         return ""
