@@ -49,7 +49,7 @@ from spanproof.theorems.pages.freeset import (
     removals,
     rotations,
 )
-from spanproof.theorems.pages.tables import nooverlap, pagemap, statistics, tiling
+from spanproof.theorems.pages.tables import nooverlap, pagemap, realigning, statistics, tiling
 from spanproof.theorems.sharing.consequences import (
     bufferrecords,
     consequences,
@@ -132,6 +132,7 @@ __all__ = [
     "programs",
     "progress",
     "protocol",
+    "realigning",
     "records",
     "refusals",
     "removals",

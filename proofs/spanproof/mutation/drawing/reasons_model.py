@@ -14,6 +14,18 @@ OF_DRAWN: Final = (
         SAME,
     ),
     Reason(
+        "spanalloc.span.span.Span.malloc_slow",
+        "",
+        "self.alloc_cache = cache -> pass",
+        "of the two, the one of a full span: what is in the cache means nothing there (SPAN-10)",
+    ),
+    Reason(
+        "spanalloc.pages.pagemap.HeapArena.__init__",
+        "",
+        "self.rank: i64 = 0 -> pass",
+        "an arena gets its rank when the map does, and is asked for it only then",
+    ),
+    Reason(
         "spanspec.sharing.steps.setsteps.start_cycle",
         "",
         "entries.partial_unswept + entries.full_unswept -> *-*",

@@ -16,6 +16,16 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.courses.growth.grow",
+        Variant(
+            "end-in-the-old-arena",
+            "end = end_of_request(piece, npages, heap.phys.size)",
+            "end = end if end > piece else end_of_request(piece, npages, heap.phys.size)",
+            "memory.growth",
+            "where the heap goes on below, a piece ends where it would have ended before",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.courses.mcentral.cache_span",
         Variant(
             "no-memory-is-a-span",

@@ -9,7 +9,7 @@ from spanproof.simulate.exhaustive.allocating import allocate, new_array
 from spanproof.simulate.exhaustive.collecting import collect, free_os_memory
 from spanproof.simulate.exhaustive.keeping import scavenge_all, take_manual
 from spanproof.simulate.exhaustive.trying import Player, Setting, try_all
-from spanproof.theorems.courses.memory.scripted import ANSWERS, answering
+from spanproof.theorems.courses.memory.scripted import ANSWERS, answering, going_down
 
 
 @explored(
@@ -20,14 +20,15 @@ from spanproof.theorems.courses.memory.scripted import ANSWERS, answering
 )
 def the_heap_grows_whatever_the_system_answers() -> Ran:
     """Every program of two large requests, with each answer of the operating system to the first
-    three reservations: what is not used is given back, and the arenas are tiled.
+    three reservations, or with each region below the one before: what is not used is given back,
+    and the arenas are tiled.
     """
     operations = (allocate(40 << 20), allocate(100 << 20), take_manual(4), scavenge_all())
     settings = [
         Setting(" ".join(script), partial(answering, script), (), operations, 2)
         for script in product(ANSWERS, repeat=3)
     ]
-    return try_all(settings)
+    return try_all((*settings, Setting("downwards", going_down, (), operations, 2)))
 
 
 @explored(

@@ -71,3 +71,23 @@ class ScriptedOs(GrantingOs):
 def answering(script: Sequence[Answer], then: Answer = "grant") -> Player:
     """Return a player on whose heap the operating system answers by a script, and then as told."""
     return Player(os=ScriptedOs(script, then))
+
+
+class DownwardsOs(GrantingOs):
+    """An operating system that follows no hint, and places each region below the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lowest = 0x7000_0000_0000
+
+    def reserve(self, address: int, size: int) -> int:
+        """Refuse a hint; else answer with the next place."""
+        if address != 0:
+            return 0
+        self._lowest -= -(-size // HEAP_ARENA_BYTES) * HEAP_ARENA_BYTES
+        return self._lowest
+
+
+def going_down() -> Player:
+    """Return a player on whose heap each region lies below the one before."""
+    return Player(os=DownwardsOs())

@@ -11,9 +11,17 @@ from spanproof.theorems.cases import every_case
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.steps import NotAStep
 from spanspec.base.words import U64
+from spanspec.events.heap_events import ReclaimEnds
 from spanspec.events.span_events import SweepClaim, SweepDebt
 from spanspec.heap.courses.course import StopsWorld
-from spanspec.heap.courses.cycle import gc_mark_done, gc_start, start_marking
+from spanspec.heap.courses.cycle import (
+    gc_mark_done,
+    gc_start,
+    start_marking,
+    terminate_marking,
+)
+from spanspec.heap.courses.mcache import needs_flush
+from spanspec.heap.courses.procs import procresize
 from spanspec.heap.courses.reclaim import reclaim
 from spanspec.heap.courses.sweeping import deduct_sweep_credit
 from spanspec.heap.decisions import Decisions
@@ -163,6 +171,19 @@ def each_p_has_one(met: Counter[str]) -> None:
         resized, *rest = (one.p for one in heap.step(SetProcs(p, 1)).observed)
         promise(resized == p, f"MC-14: P {resized} changes the number of Ps, not {p}")
         promise({*rest} == {0}, f"MC-14: Ps {rest} go on where P {p} is gone")
+    for p in (0, 1, 2):
+        heap = Heap(procs=3)
+        for number in range(3):
+            heap.malloc(48, p=number)
+        heap.step(StartCycle(2))
+        for course in (
+            terminate_marking(heap.state, Actor(2, 2)),
+            procresize(heap.state, Actor(p, p), 1),
+        ):
+            for _ in course:
+                pass
+        stale = needs_flush(heap.state, heap.state.mcache_of[0])
+        promise(not stale, f"MC-8: P 0 goes on for P {p}, and has not flushed")
 
 
 def the_pace(met: Counter[str]) -> None:
@@ -255,6 +276,37 @@ def looks_of_the_reclaimer(met: Counter[str]) -> None:
     met["reclaimed"] += 1
 
 
+def pages_beyond_what_is_wanted(met: Counter[str]) -> None:
+    """What a chunk yields beyond what is wanted by then is credit for others, to the page."""
+    heap = Heap()
+    # Five pages that are dead, in each of three chunks.
+    dead, live = list[int](), list[int]()
+    for _ in range(3):
+        dead.append(heap.malloc(40_000))
+        live.append(heap.malloc(4 << 20))
+    heap.step(StartCycle())
+    for address in live:
+        heap.step(MarkObject(0, address))
+    heap.step(FinishCycle())
+    for npages, credit in ((3, 2), (4, 3), (3, 0), (1, 4)):
+        told = list(reclaim(heap.state, Actor(0, 0), npages))
+        left = heap.state.progress.reclaim_credit
+        promise(left == credit, f"SWP-21: a credit of {left} pages, not {credit}")
+        ends = [one.npages for one in told if isinstance(one, ReclaimEnds)]
+        promise(ends == [0], f"SWP-21: {ends} pages are wanted at the end")
+        met["reclaimed"] += 1
+
+
+def the_last_slot_of_a_word(met: Counter[str]) -> None:
+    """The first slot that is taken after a refill may be one that the fast search leaves alone."""
+    heap = Heap()
+    made = [heap.malloc(64) for _ in range(128)]
+    heap.collect(made[:63] + made[64:])
+    address = heap.malloc(64)
+    promise(address == made[63], f"MAL-19: {address:#x}, not {made[63]:#x}")
+    met["slot"] += 1
+
+
 def memory_of_what_is_noted(met: Counter[str]) -> None:
     """The first span takes a chunk for its bits, and the spine and a block of the swept stack; the
     next ones take nothing. A P is asked once in a cycle whether it may allocate from its spans.
@@ -343,9 +395,10 @@ def the_figures(met: Counter[str]) -> None:
 
 @explored(
     "courses.books",
-    "SWP-10 SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-22 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35"
-    " SPAN-24 SPAN-26 MAL-10 MC-9 MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2 CONC-4",
-    needs="cycle swept hit kept p pace reclaimed memory look figures",
+    "SWP-10 SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-21 SWP-22 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35"
+    " SPAN-24 SPAN-26 MAL-10 MC-8 MC-9 MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2"
+    " CONC-4",
+    needs="cycle swept hit kept p pace reclaimed slot memory look figures",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_noted_beside_the_steps() -> Ran:
@@ -363,6 +416,8 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("the pace", the_pace),
             ("a debt under another pace", a_debt_under_another_pace),
             ("looks of the reclaimer", looks_of_the_reclaimer),
+            ("pages beyond what is wanted", pages_beyond_what_is_wanted),
+            ("the last slot of a word", the_last_slot_of_a_word),
             ("memory", memory_of_what_is_noted),
             ("a late look", a_late_look),
             ("the figures", the_figures),

@@ -175,6 +175,13 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             "courses.books",
             "a P that has taken itself away releases the mcache that it no longer has",
         ),
+        Variant(
+            "p-0-goes-on-stale",
+            "if 0 <= actor.p < procs else 0",
+            "if 0 <= actor.p <= procs else 0",
+            "courses.books",
+            "where the first of the Ps that go changes their number, P 0 goes on without a flush",
+        ),
     ),
     *variants_of(
         "spanspec.heap.courses.sweeping.deduct_sweep_credit",
@@ -191,6 +198,43 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             "if state.pace.swept_basis == basis and False:",
             "courses.books",
             "a debt stays what it was although the pace has changed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.courses.reclaim.reclaim",
+        Variant(
+            "credit-beyond-the-request",
+            "credit_left(found, wanted)",
+            "credit_left(found, npages)",
+            "courses.books",
+            "what is credit is reckoned from all that was asked for, not from what is still wanted",
+        ),
+        Variant(
+            "more-taken-than-wanted",
+            "wanted -= credit_taken(found, wanted)",
+            "wanted -= credit_taken(found, npages)",
+            "courses.books",
+            "more pages are taken than are still wanted",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.courses.malloc.take_slot",
+        Variant(
+            "fast-after-a-refill",
+            "found = next_free_slow(record)\n        assert",
+            "found = next_free_fast(record)\n        assert",
+            "courses.books",
+            "after a refill the fast search is asked, which leaves the last slot of a word alone",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.scavenge.scavenge",
+        Variant(
+            "small-runs-first",
+            "((1, UNSCAVENGED_HUGE), (0, UNSCAVENGED_SMALL))",
+            "((0, UNSCAVENGED_SMALL), (1, UNSCAVENGED_HUGE))",
+            "courses.scavenger-turns",
+            "runs without a huge page are released first",
         ),
     ),
     *variants_of(

@@ -123,6 +123,20 @@ def by_runs(met: Counter[str]) -> None:
         met["released"] += sum(released)
 
 
+def huge_pages_first(met: Counter[str]) -> None:
+    """A run with a huge page is released before one without, although that lies higher."""
+    for asked, parts in ((1, [256]), (256 * PAGE, [256]), (256 * PAGE + 1, [256, 1])):
+        heap = Heap()
+        spans = [heap.step(TakeManual(0, npages)).result or 0 for npages in (256, 4, 4, 4)]
+        heap.step(ScavengeAll())
+        for span in spans[::2]:
+            heap.step(FreeManual(0, span))
+        told = list(scavenge(heap.state.pages, Actor(0, 0), "FreeOSMemory", asked))
+        released = [one.released // PAGE for one in told if isinstance(one, ScavengesSpan)]
+        promise(released == parts, f"SCAV-7: of {asked} bytes {released} pages, not {parts}")
+        met["released"] += sum(released)
+
+
 def backing_off(met: Counter[str]) -> None:
     """Below its line the scavenger backs off, twice as long each time: for 0.1, 0.2 and 0.4 ms, the
     last turn being at the very end of the time that passes.
@@ -173,4 +187,5 @@ def the_scavenger_takes_its_turns() -> Ran:
     a heap counts as released the system was told of.
     """
     cases = (("goals", goals), ("lines", lines), ("heaps", heaps), ("turns", turns))
-    return every_case((*cases, ("by runs", by_runs), ("backing off", backing_off)))
+    more = (("by runs", by_runs), ("huge pages", huge_pages_first), ("backing off", backing_off))
+    return every_case((*cases, *more))

@@ -46,6 +46,13 @@ METHOD_MUTANTS = (
             "methods.slow",
             "a slot is counted twice",
         ),
+        Variant(
+            "method-slow-old-window",
+            "self.alloc_cache = cache\n        self.alloc_count += 1",
+            "self.alloc_count += 1",
+            "methods.slow",
+            "the window stays where it was, and the same slots look free from another place",
+        ),
     ),
     *variants_of(
         "spanalloc.span.span.Span.malloc",

@@ -24,6 +24,7 @@ from spanspec.pages.tables.runs import (
     boundary_is_physical,
     cut_run,
     end_of,
+    huge_pages,
     merge_below,
     move_boundary,
     phys_page_bounds,
@@ -102,6 +103,27 @@ def bounds_of(p: Proof, phys: PhysicalPages, run: PageRun) -> Bounds:
     bounds = p.call(phys_page_bounds, phys, run)
     assert isinstance(bounds, Bounds)
     return bounds
+
+
+@obligation("scavenge.huge-pages", "HEAP-12", INTEGERS)
+def the_huge_pages_that_are_counted_lie_inside(p: Proof) -> None:
+    """The huge pages of a run are those that lie wholly inside it: of an arbitrary one it is asked
+    whether it is among as many as are counted, from the first that begins in the run.
+    """
+    run = any_run(p, "run")
+    number = p.number(U64, "number")
+    start, end = run.base, p.integer(end_of, run)
+    for phys in (one for one in MACHINES if one.huge):
+        count = p.integer(huge_pages, phys, run)
+        at = number * phys.huge
+        inside = z3.And(start <= at, at + phys.huge <= end)
+        first = (start + phys.huge - 1) / phys.huge
+        counted = z3.And(first <= number, number < first + count)
+        p.show("those that are counted", inside == counted)
+        p.possible(f"one, {phys.size}, {phys.huge}", count == 1)
+        p.possible(f"parts of two, {phys.size}, {phys.huge}", z3.And(count == 0, run.npages > 256))
+    none = p.integer(huge_pages, MACHINES[0], run)
+    p.show("none where there are none", none == 0)
 
 
 @obligation("scavenge.bounds", "HEAP-10 SCAV-6 OS-6 T-78", WORDS)

@@ -74,6 +74,23 @@ SCAVENGE_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.tables.runs.huge_pages",
+        Variant(
+            "huge-page-below-counted",
+            "round_up(run.base, phys.huge)",
+            "round_down(run.base, phys.huge)",
+            "scavenge.huge-pages",
+            "a huge page that begins below the run counts as one of it",
+        ),
+        Variant(
+            "huge-page-above-counted",
+            "round_down(end_of(run), phys.huge)",
+            "round_up(end_of(run), phys.huge)",
+            "scavenge.huge-pages",
+            "a huge page that ends above the run counts as one of it",
+        ),
+    ),
+    *variants_of(
         "spanspec.pages.tables.runs.realigned_boundary",
         Variant(
             "2ab6d0172e-realign-inverted",

@@ -19,6 +19,23 @@ TILING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.tables.coalescing.realign",
+        Variant(
+            "end-below-not-mapped",
+            "with_page(with_page(apart, Address(last_page(lower)), below), at, above)",
+            "with_page(apart, at, above)",
+            "pages.realign",
+            "where a boundary has moved, the last page of the lower run leads elsewhere",
+        ),
+        Variant(
+            "boundary-without-its-pages",
+            ".set_range(start, at, below).set_range(at, end, above)",
+            ".set_range(start, at, below)",
+            "pages.realign",
+            "pages that a boundary has passed stay with the run that lost them",
+        ),
+    ),
+    *variants_of(
         "spanspec.pages.tables.steps.add_arenas",
         Variant(
             "arena-not-entered",

@@ -92,11 +92,26 @@ def sound_around(
 
 def show_invariant(p: Proof, tiling: Tiling, span: z3.ExprRef, address: z3.ExprRef) -> None:
     """Claim the invariant of a span and an address."""
-    p.show("an address has its span", p.holds(invariant.address_has_its_span, tiling, address))
-    p.show("runs are disjoint", p.holds(invariant.run_has_its_address, tiling, span, address))
-    p.show("used pages are mapped", p.holds(invariant.used_address_is_mapped, tiling, address))
+    show_pages(p, tiling, span, address)
     p.show("free pages are zero", p.holds(invariant.free_address_is_zero, tiling, address))
-    p.show("the arena is unused", p.holds(invariant.arena_is_unused, tiling, address))
-    p.show("arenas are addressable", p.holds(invariant.arena_is_addressable, tiling, address))
-    p.show("ends are mapped", p.holds(invariant.run_is_sound, tiling, span))
     p.show("coalesced", p.holds(invariant.run_is_coalesced, tiling, span))
+
+
+def show_pages(
+    p: Proof,
+    tiling: Tiling,
+    span: z3.ExprRef,
+    address: z3.ExprRef,
+    given: z3.BoolRef | None = None,
+) -> None:
+    """Claim the part of the invariant that says whose pages are, and where they lead to."""
+    for label, rule in (
+        ("an address has its span", invariant.address_has_its_span),
+        ("used pages are mapped", invariant.used_address_is_mapped),
+        ("the arena is unused", invariant.arena_is_unused),
+        ("arenas are addressable", invariant.arena_is_addressable),
+    ):
+        p.show(label, p.holds(rule, tiling, address), given)
+    disjoint = p.holds(invariant.run_has_its_address, tiling, span, address)
+    p.show("runs are disjoint", disjoint, given)
+    p.show("ends are mapped", p.holds(invariant.run_is_sound, tiling, span), given)
