@@ -1,7 +1,7 @@
 """Model and implementation agree in lockstep, and every planted bug is found and shrunk."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 import pytest
@@ -61,6 +61,31 @@ def test_a_planted_bug_is_found_and_shrunk_to_eight_steps(bug: PlantedBug) -> No
     again = run_program(divergence.program, spans_of_package(package_with(bug))).divergence
     assert again == divergence
     assert run_program(divergence.program, installed).divergence is None
+
+
+UNSHIFTED = PlantedBug(
+    "a span is cached with the free slots of the whole word",
+    "span.span",
+    "self.alloc_cache = window(self.alloc_bits, self.freeindex)",
+    "self.alloc_cache = window(self.alloc_bits, self.freeindex & ~63)",
+)
+
+
+def test_a_span_that_shows_no_state_is_cached_again_where_its_search_had_come_to() -> None:
+    """A flush between cycles is the only way to that; and then what is kept has to show it."""
+    make = spans_of_package(package_with(UNSHIFTED))
+
+    class Hidden(SpanallocSpan):
+        def state(self) -> State:
+            return cast("State", None)
+
+    def hidden(program: Program) -> SpanallocSpan:
+        made = make(program)
+        made.__class__ = Hidden
+        return made
+
+    for start in (1, 2, 3):
+        assert run(hidden, start=start, examples=300).divergence is not None
 
 
 def test_a_planted_bug_out_of_date_is_an_error() -> None:

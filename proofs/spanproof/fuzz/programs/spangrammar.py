@@ -67,7 +67,13 @@ def retirement(choices: Choices) -> Steps:
     return (Allocate(1024), Retire(), mark(choices), StartCycle(), Sweep(), Refill())
 
 
-PARTS: Final[tuple[Part, ...]] = (single, cycle, retirement)
+def pause(choices: Choices) -> Steps:
+    """What a flush between cycles does: the span is cached again where its search had come to."""
+    count, more = pick(choices, EDGE_COUNTS), pick(choices, EDGE_COUNTS)
+    return (Allocate(count), Flush(), Refill(), Allocate(more))
+
+
+PARTS: Final[tuple[Part, ...]] = (single, cycle, retirement, pause)
 
 
 def span_program(choices: Choices) -> Program:
