@@ -19,7 +19,7 @@ from spanproof.fuzz.engine.reduce import reduced
 from spanproof.fuzz.levels.recorded import Exchange, RecordedSpan, line_of, sizes_asked
 from spanproof.fuzz.lockstep.divergence import Divergence
 from spanproof.fuzz.lockstep.spanlockstep import run_program
-from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle, Sweep
+from spanproof.fuzz.program import Allocate, Flush, MarkEvery, Program, Refill, StartCycle, Sweep
 from spanproof.fuzz.programs.choices import FromBytes
 from spanproof.fuzz.programs.spangrammar import span_program
 from spanproof.fuzz.subjects import Path as SearchPath
@@ -30,7 +30,7 @@ from spanspec.base.sizeclass import CLASSES
 
 ResultT = TypeVar("ResultT")
 
-FORMAT: Final = "1.1"
+FORMAT: Final = "1.2"
 """Of the vectors: the first number is that of the form, the second one grows with their number."""
 
 TRIES: Final = 150
@@ -46,6 +46,9 @@ BY_HAND: Final = (
     Program(0, (Refill(), Allocate(2)), npages=3),
     Program(1, (Refill(), Allocate(33), Flush(), Refill(), Allocate(1))),
     Program(5, (Refill(), Allocate(50), Flush(), StartCycle(), Sweep(), Refill(), Allocate(70))),
+    Program(
+        1, (Refill(), Allocate(32), MarkEvery(1), StartCycle(), Flush(), Refill(), Allocate(1))
+    ),
 )
 
 BYTES: Final = 600
