@@ -99,6 +99,11 @@ ADDRESSES: Final = Assumption(
     "The heap's memory lies below 2^48, and not at its very end (CONST-2).",
     "Linux on amd64 gives a process no more; the runtime refuses more (T-8).",
 )
+PHYSICAL_PAGES: Final = Assumption(
+    "physical-pages",
+    "Physical pages have 4 KiB, as on amd64, so that a page of the heap consists of whole ones.",
+    "Linux on amd64 has no others; of larger ones `scavenge.*` and `pages.realign` are claimed.",
+)
 LAID_OUT: Final = Assumption(
     "laid-out",
     "Only in spans that are laid out, and within their limit, is an address looked up.",
@@ -128,6 +133,7 @@ ALL: Final = (
     SMALL_SCOPE,
     ADDRESSES,
     LAID_OUT,
+    PHYSICAL_PAGES,
     REALS,
 )
 """All assumptions, in the order in which they are shown."""

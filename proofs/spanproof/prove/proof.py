@@ -57,13 +57,23 @@ class Proof(Claims):
         loops: Mapping[str, Loop] | None = None,
         contracts: Mapping[str, Contract] | None = None,
         lemmas: tuple[Lemma | Reached, ...] = (),
+        assumes: tuple[Assumption, ...] = (),
     ) -> None:
         super().__init__(arithmetic, sources, loops, contracts)
         self._lemmas = lemmas
+        self._assumes = assumes
         self.established: list[Stated] = []
         self.used: list[Lemma | Reached] = []
         self.among: list[str] = []
         self._cases: dict[tuple[Lemma | Contract, tuple[object, ...]], list[Established]] = {}
+
+    def take_for_granted(self, assumption: Assumption) -> None:
+        """Say that what is built takes an assumption for granted.
+
+        Raises: ValueError if the obligation does not say so.
+        """
+        if assumption not in self._assumes:
+            raise ValueError(f"{assumption.id} is taken for granted, and the obligation hides it")
 
     def suppose(self, stated: Lemma | Contract, *values: Value) -> None:
         """Assume what a lemma or a contract is given, in the obligation that proves it."""
@@ -319,7 +329,8 @@ class Obligation(NamedTuple):
         if self.uses:
             known = {name: claim.uses for name, claim in REGISTRY.items()}
             rests_on(self.id, {**known, self.id: self.uses})
-        proof = Proof(self.arithmetic, sources, self.loops, self.contracts, self.lemmas)
+        stated = (self.loops, self.contracts, self.lemmas, self.assumes)
+        proof = Proof(self.arithmetic, sources, *stated)
         self.build(proof)
         proof.complete()
         return proof

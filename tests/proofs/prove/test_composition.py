@@ -14,6 +14,7 @@ from spanproof.decide.catalogue import catalogue, current
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
 from spanproof.decide.verdict import Answer, Verdict
+from spanproof.prove.assumptions import ALL
 from spanproof.prove.proof import REGISTRY, Obligation, Proof, obligation
 from spanproof.prove.references import Circular, rests_on
 from spanproof.symbolic.bitvectors import Words
@@ -143,6 +144,15 @@ def test_a_contract_names_the_obligation_that_proves_it() -> None:
         obligation("test.contract", "I-3", WORDS, contracts={"a.b": Contract(is_trailing_zeros)})(
             claim
         )
+
+
+def test_an_assumption_that_an_obligation_does_not_name_is_refused() -> None:
+    claim = OBLIGATIONS["pages.no-overlap"]
+    by_name = {one.id: one for one in ALL}
+    with pytest.raises(ValueError, match="physical-pages is taken for granted"):
+        OBLIGATIONS["zero.runs"]._replace(assumes=(by_name["zero-pages"],)).proof()
+    assert by_name["physical-pages"] not in claim.assumes
+    claim.proof()
 
 
 def test_references_form_no_circle() -> None:

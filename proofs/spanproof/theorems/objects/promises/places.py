@@ -4,6 +4,7 @@ from typing import Final
 
 import z3
 
+from spanproof.prove.assumptions import PHYSICAL_PAGES
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
@@ -47,11 +48,14 @@ def slots_do_not_overlap_and_are_aligned(p: Proof) -> None:
     p.possible("the last slots of the smallest class", z3.And(one == 1022, other == 1023))
 
 
-@obligation("object.lowest-pages", "HEAP-13 TREAP-2 I-40 T-30 T-31", INTEGERS)
+@obligation(
+    "object.lowest-pages", "HEAP-13 TREAP-2 I-40 T-30 T-31", INTEGERS, assumes=(PHYSICAL_PAGES,)
+)
 def an_allocation_takes_the_low_end(p: Proof) -> None:
     """Of the run that first fit chose, exactly the pages asked for are taken, from its low end."""
     run, npages = p.fresh(PageRun, "run"), p.number(U64, "npages")
     assert isinstance(run, PageRun)
+    p.take_for_granted(PHYSICAL_PAGES)
     p.assume(npages >= 1, npages < run.npages, p.holds(is_addressable, run))
     cut = p.call(split_run, AMD64, run, npages)
     assert isinstance(cut, Split)

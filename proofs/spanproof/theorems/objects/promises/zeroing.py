@@ -2,7 +2,7 @@
 
 import z3
 
-from spanproof.prove.assumptions import MARKER, ZERO_PAGES
+from spanproof.prove.assumptions import MARKER, PHYSICAL_PAGES, ZERO_PAGES
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.symbolic.values.values import SymbolicBitmap
@@ -92,12 +92,15 @@ def run_is_clean(run: PageRun, written: bool, address: U64) -> bool:
     return not (inside and written) or run.needzero != 0
 
 
-@obligation("zero.runs", "HEAP-19 HEAP-30 HEAP-35 I-10", INTEGERS, assumes=(ZERO_PAGES,))
+@obligation(
+    "zero.runs", "HEAP-19 HEAP-30 HEAP-35 I-10", INTEGERS, assumes=(ZERO_PAGES, PHYSICAL_PAGES)
+)
 def a_free_run_is_zero_unless_it_says_so(p: Proof) -> None:
     """Where needzero is 0, a free run was never written: cutting, merging and growing keep that."""
     below, above = p.fresh(PageRun, "below"), p.fresh(PageRun, "above")
     assert isinstance(below, PageRun)
     assert isinstance(above, PageRun)
+    p.take_for_granted(PHYSICAL_PAGES)
     written, address = p.fresh(bool, "written"), p.number(U64, "address")
     npages, at = p.number(U64, "npages"), p.number(U64, "at")
     p.assume(above.base == p.integer(end_of, below))

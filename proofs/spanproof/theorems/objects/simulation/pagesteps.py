@@ -5,7 +5,13 @@ from typing import Final, NamedTuple, cast
 
 import z3
 
-from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS, ZERO_PAGES, Assumption
+from spanproof.prove.assumptions import (
+    DISJOINT_REGIONS,
+    LOCK_SECTIONS,
+    PHYSICAL_PAGES,
+    ZERO_PAGES,
+    Assumption,
+)
 from spanproof.prove.lemmas import Reached
 from spanproof.prove.proof import Proof, obligation
 from spanproof.theorems.objects.simulation.heaps import (
@@ -38,6 +44,7 @@ from spanspec.objects.records import Objects
 from spanspec.objects.steps import provide as abstract_provide
 from spanspec.pages.tables import coalescing, steps
 from spanspec.pages.tables.records import Tiling
+from spanspec.pages.tables.runs import AMD64
 from spanspec.span.mspan import Mspan
 
 Step = Callable[..., Tiling]
@@ -115,7 +122,7 @@ def prove_step(step: Step, pages: StepClaim, moves: Moves) -> None:
     """Register the obligation that a step of the page heap is one of the abstract allocator."""
 
     def build(p: Proof) -> None:
-        scene = ClaimedHeap(p)
+        scene = ClaimedHeap(p, AMD64)
         heap, tiling = scene.heap, scene.heap.tiling
         chosen = p.parameters(step)
         known = [span_of(chosen, name) for name in chosen if name in CHOSEN]
@@ -149,11 +156,11 @@ def prove_step(step: Step, pages: StepClaim, moves: Moves) -> None:
             p.possible(label, situation)
 
     build.__doc__ = moves.says
-    assumes: tuple[Assumption, ...] = (LOCK_SECTIONS,)
+    assumes: tuple[Assumption, ...] = (LOCK_SECTIONS, PHYSICAL_PAGES)
     if step is steps.add_arenas:
-        assumes = (LOCK_SECTIONS, DISJOINT_REGIONS)
+        assumes = (*assumes, DISJOINT_REGIONS)
     elif moves.abstract is abstract_steps.provide:
-        assumes = (LOCK_SECTIONS, ZERO_PAGES)
+        assumes = (*assumes, ZERO_PAGES)
     lemmas = moves.leaves.lemmas if moves.leaves is not None else ()
     name = step.__name__.replace("_", "-")
     rules = f"{pages.rules} I-37"

@@ -10,6 +10,7 @@ from typing import Final, cast
 import z3
 from msgspec.structs import replace
 
+from spanproof.prove.assumptions import PHYSICAL_PAGES
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.integers import Integers
@@ -32,22 +33,27 @@ from spanproof.theorems.pages.tables.tilingreads import owner_at
 from spanspec.base.ids import Address, SpanId
 from spanspec.objects.records import Block, Objects
 from spanspec.pages.tables import invariant
-from spanspec.pages.tables.runs import AMD64
+from spanspec.pages.tables.runs import PhysicalPages
 from spanspec.span.mspan import Mspan, obj_index
 
 INTEGERS: Final = Integers()
 
 
 class ClaimedHeap:
-    """A heap of which something is claimed at an arbitrary address, and of an arbitrary block."""
+    """A heap of which something is claimed at an arbitrary address, and of an arbitrary block.
 
-    def __init__(self, p: Proof) -> None:
+    Its physical pages may be any, unless they are given.
+    """
+
+    def __init__(self, p: Proof, phys: PhysicalPages | None = None) -> None:
         self.p = p
         self._seen: dict[tuple[int, ...], list[tuple[Whole, Objects]]] = {}
         heap = p.fresh(Whole, "heap")
         assert isinstance(heap, Whole)
-        # The theorem is about amd64, where a page of the heap consists of whole physical ones.
-        self.heap = replace(heap, tiling=replace(heap.tiling, phys=AMD64))
+        self.heap = heap
+        if phys is not None:
+            p.take_for_granted(PHYSICAL_PAGES)
+            self.heap = replace(heap, tiling=replace(heap.tiling, phys=phys))
         self.address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
         # Each claim is of one of them, so one symbol stands for every address and every block.
         self.block = self.address

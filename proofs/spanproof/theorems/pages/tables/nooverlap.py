@@ -8,7 +8,11 @@ from msgspec.structs import replace
 from spanproof.prove.proof import Proof, obligation
 from spanproof.theorems.pages.tables.pagemap import LEADS
 from spanproof.theorems.pages.tables.tiling import INTEGERS
-from spanproof.theorems.pages.tables.tilingaround import any_tiling, show_invariant, sound_around
+from spanproof.theorems.pages.tables.tilingaround import (
+    show_invariant,
+    sound_around,
+    tiling_of_pages,
+)
 from spanproof.theorems.pages.tables.tilingreads import (
     base_at,
     end_at,
@@ -37,7 +41,7 @@ from spanspec.span.mspan import DEAD
 @obligation("pages.start", "I-12 I-13 I-14 I-16", INTEGERS)
 def no_span_satisfies_the_invariant(p: Proof) -> None:
     """Before the heap has grown, the invariant holds: no span lives, no address leads to one."""
-    tiling = replace(any_tiling(p), current=Arena(0, 0))
+    tiling = replace(tiling_of_pages(p), current=Arena(0, 0))
     span = cast(z3.ExprRef, p.fresh(SpanId, "any_span"))
     address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
     for at in [address, term(p, end_at, tiling, span)]:
@@ -66,7 +70,7 @@ def live_runs_do_not_overlap(p: Proof) -> None:
     """Two live runs have no address in common, and an address in use leads to the one it is in, as
     the ends of a free one do. What is not in a run leads nowhere, and free neighbours are unlike.
     """
-    tiling = any_tiling(p)
+    tiling = tiling_of_pages(p)
     one, other = p.fresh(SpanId, "one"), p.fresh(SpanId, "other")
     at = cast(z3.ExprRef, p.fresh(Address, "at"))
     spans = [cast(z3.ExprRef, one), cast(z3.ExprRef, other)]

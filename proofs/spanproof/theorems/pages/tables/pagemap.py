@@ -17,7 +17,7 @@ from spanproof.symbolic.evaluation.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values.merge import as_bool, scalar_of
 from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
-from spanproof.theorems.pages.tables.tilingaround import any_tiling, sound_around
+from spanproof.theorems.pages.tables.tilingaround import sound_around, tiling_of_pages
 from spanproof.theorems.pages.tables.tilingreads import is_in_use, owner_at
 from spanspec.base.constants import HEAP_ADDR_LIMIT, PAGE_SIZE
 from spanspec.base.ids import NOBODY, Address, SpanId
@@ -306,7 +306,7 @@ def any_address_leads_to_its_span(p: Proof) -> None:
     """The span that is looked up for an address, whichever of the 2^64 it is, is the one in use or
     manual that it lies in; what was never in an arena leads to none.
     """
-    tiling = any_tiling(p)
+    tiling = tiling_of_pages(p)
     pages, line, _ = any_pages(p)
     address = any_address(p)
     p.assume(address >= 0)

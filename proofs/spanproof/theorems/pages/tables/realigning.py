@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from spanproof.prove.assumptions import LOCK_SECTIONS
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanproof.theorems.pages.tables.tilingaround import any_tiling, show_pages, sound_around
+from spanproof.theorems.pages.tables.tilingaround import show_pages, sound_around, tiling_of_pages
 from spanproof.theorems.pages.tables.tilingreads import base_at, end_at, is_scavenged, term
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
@@ -45,7 +45,7 @@ def a_boundary_that_moves_loses_no_page(p: Proof) -> None:
     """Where physical pages are large, and the boundary of two unlike free neighbours moves, each of
     their pages still belongs to one of them, and both are found from both of their ends.
     """
-    heap = any_tiling(p)
+    heap = tiling_of_pages(p)
     below, above, span = (cast(z3.ExprRef, p.fresh(SpanId, name)) for name in ("low", "up", "any"))
     address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
     start, seam = term(p, base_at, heap, below), term(p, end_at, heap, below)

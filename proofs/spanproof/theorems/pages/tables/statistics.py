@@ -5,6 +5,7 @@ from typing import Final, cast
 import z3
 from msgspec.structs import replace
 
+from spanproof.prove.assumptions import PHYSICAL_PAGES
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
@@ -28,7 +29,7 @@ INTEGERS: Final = Integers()
 ADDS_UP: Final = ShownOfSteps(balances, ("pages.statistics",))
 
 
-@obligation("pages.statistics", "HEAP-36 HEAP-37 I-29", INTEGERS)
+@obligation("pages.statistics", "HEAP-36 HEAP-37 I-29", INTEGERS, assumes=(PHYSICAL_PAGES,))
 def the_statistics_balance(p: Proof) -> None:
     """Whatever becomes of a descriptor or of the arena, the statistics agree with the bytes of all
     runs by state, which leave no choice for any of them; so they do before there is a heap.
@@ -55,6 +56,7 @@ def the_statistics_balance(p: Proof) -> None:
     moved = {is_stack: p.call(moved_sums, sums, old, new, is_stack) for is_stack in (True, False)}
     for is_stack, after in moved.items():
         p.assume(z3.Implies(stack == is_stack, p.holds(are_bytes, after)))
+    p.take_for_granted(PHYSICAL_PAGES)
     counted = p.call(after_change, stats, AMD64, old, new, stack)
     for is_stack, after in moved.items():
         p.shows(ADDS_UP, counted, after, given=stack == is_stack)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 
 import z3
 
-from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS
+from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS, PHYSICAL_PAGES
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values.values import Value
@@ -44,7 +44,7 @@ from spanspec.span.mspan import DEAD, FREE
 
 INTEGERS: Final = Integers()
 
-LOCKED: Final = (LOCK_SECTIONS,)
+LOCKED: Final = (LOCK_SECTIONS, PHYSICAL_PAGES)
 
 
 def span_of(chosen: dict[str, Value], name: str) -> z3.ExprRef:

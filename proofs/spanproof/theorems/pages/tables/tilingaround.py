@@ -10,6 +10,7 @@ from typing import cast
 import z3
 from msgspec.structs import replace
 
+from spanproof.prove.assumptions import PHYSICAL_PAGES
 from spanproof.prove.proof import Proof
 from spanproof.theorems.pages.tables.tilingreads import base_at, end_at, last_at, owner_at, term
 from spanspec.base.ids import Address, SpanId
@@ -26,10 +27,16 @@ def distinct(terms: Iterable[z3.ExprRef]) -> list[z3.ExprRef]:
 
 
 def any_tiling(p: Proof) -> Tiling:
-    """A page heap of which nothing is assumed yet."""
+    """A page heap of amd64, of which nothing else is assumed yet."""
+    p.take_for_granted(PHYSICAL_PAGES)
+    return replace(tiling_of_pages(p), phys=AMD64)
+
+
+def tiling_of_pages(p: Proof) -> Tiling:
+    """A page heap of which nothing is assumed yet, whatever its physical pages."""
     tiling = p.fresh(Tiling, "heap")
     assert isinstance(tiling, Tiling)
-    return replace(tiling, phys=AMD64)
+    return tiling
 
 
 class Templates:
