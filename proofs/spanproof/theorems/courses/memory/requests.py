@@ -9,7 +9,7 @@ from spanproof.simulate.exhaustive.allocating import allocate, new_array
 from spanproof.simulate.exhaustive.collecting import collect, free_os_memory
 from spanproof.simulate.exhaustive.keeping import scavenge_all, take_manual
 from spanproof.simulate.exhaustive.trying import Player, Setting, try_all
-from spanproof.theorems.courses.memory.scripted import ANSWERS, answering, going_down
+from spanproof.theorems.courses.memory.scripted import ANSWERS, answering
 
 
 @explored(
@@ -28,7 +28,8 @@ def the_heap_grows_whatever_the_system_answers() -> Ran:
         Setting(" ".join(script), partial(answering, script), (), operations, 2)
         for script in product(ANSWERS, repeat=3)
     ]
-    return try_all((*settings, Setting("downwards", going_down, (), operations, 2)))
+    downwards = Setting("below", partial(answering, (), "below"), (), operations, 2)
+    return try_all((*settings, downwards))
 
 
 @explored(

@@ -9,11 +9,11 @@ from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.intervals import Intervals
 from spanspec.pages.memory.arena import GrantingOs
 
-Answer = Literal["grant", "elsewhere", "refuse"]
+Answer = Literal["grant", "elsewhere", "below", "refuse"]
 
 
 ANSWERS: Final[tuple[Answer, ...]] = ("grant", "elsewhere", "refuse")
-"""What an operating system may say to a reservation."""
+"""What an operating system may say to a reservation; scripts of all are tried."""
 
 
 MOST_ASKED: Final = 2000
@@ -23,7 +23,8 @@ MOST_ASKED: Final = 2000
 class ScriptedOs(GrantingOs):
     """An operating system that answers by a script, and then always the same.
 
-    Places of its own choice are aligned to arenas where the answer's number is odd.
+    Places of its own choice are aligned to arenas where the answer's number is odd; those that it
+    chooses "below" lie each below the one before, and are aligned.
     """
 
     def __init__(self, script: Sequence[Answer], then: Answer = "grant") -> None:
@@ -32,6 +33,7 @@ class ScriptedOs(GrantingOs):
         self._then = then
         self.asked = 0
         self._elsewhere = 0x5000_0000_0000
+        self._below = 0x7000_0000_0000
         self.held = Intervals(False)
 
     def reserve(self, address: int, size: int) -> int:
@@ -64,30 +66,14 @@ class ScriptedOs(GrantingOs):
             return 0
         if answer == "grant" and address != 0:
             return address
-        self._elsewhere += 4 * HEAP_ARENA_BYTES + -(-size // HEAP_ARENA_BYTES) * HEAP_ARENA_BYTES
+        room = -(-size // HEAP_ARENA_BYTES) * HEAP_ARENA_BYTES
+        if answer == "below":
+            self._below -= room
+            return self._below
+        self._elsewhere += 4 * HEAP_ARENA_BYTES + room
         return self._elsewhere + (len(self._script) % 2) * 8192
 
 
 def answering(script: Sequence[Answer], then: Answer = "grant") -> Player:
     """Return a player on whose heap the operating system answers by a script, and then as told."""
     return Player(os=ScriptedOs(script, then))
-
-
-class DownwardsOs(GrantingOs):
-    """An operating system that follows no hint, and places each region below the one before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lowest = 0x7000_0000_0000
-
-    def reserve(self, address: int, size: int) -> int:
-        """Refuse a hint; else answer with the next place."""
-        if address != 0:
-            return 0
-        self._lowest -= -(-size // HEAP_ARENA_BYTES) * HEAP_ARENA_BYTES
-        return self._lowest
-
-
-def going_down() -> Player:
-    """Return a player on whose heap each region lies below the one before."""
-    return Player(os=DownwardsOs())
