@@ -14,8 +14,10 @@ from typing import cast
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.doors import consuming
+from spanproof.doors import consuming, vectorfile
+from spanproof.doors.targets import answerer_of
 from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.program import (
     Allocate,
     MarkEvery,
@@ -25,6 +27,7 @@ from spanproof.fuzz.program import (
     StartCycle,
     Sweep,
 )
+from spanproof.fuzz.sides.factories import Scope
 from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.mutation.vectors import heapvectors, outcomes, races, vectors
 from spanproof.mutation.vectors.variants import ModelVariant, of_heap, of_schedule, of_span
@@ -183,6 +186,79 @@ def test_the_consumer_in_c_takes_no_part_of_a_line_for_a_whole_one(
         done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
         assert done.returncode not in (0, 1), done.stdout
         assert done.stderr == "spanspec.h: a line of the file of vectors is not whole\n"
+
+
+NOT_AS_MANY = "spanspec.h: the file of vectors has not as many as it says: it was cut off\n"
+
+
+def test_a_file_that_was_cut_off_at_the_end_of_a_line_is_not_whole(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its head says how many vectors follow; both consumers count them."""
+    lines, file = of_spans(chosen[1], tmp_path)
+    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
+    whole = vectorfile.file_of(line.encode() for line in lines).splitlines(keepends=True)
+    for number in range(1, len(whole) + 1):
+        file.write_bytes(b"".join(whole[:number]))
+        done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
+        status = run(["vectors", str(tmp_path), "--exec", f"{consumer}"])
+        told = capsys.readouterr()
+        if number == len(whole):
+            assert (done.returncode, done.stderr, status) == (0, "", 0), told.err
+            assert done.stdout.startswith(f"{len(lines)} vectors, ")
+        else:
+            assert (done.returncode, done.stderr, status) == (70, NOT_AS_MANY, 2)
+            assert f"has {number - 1} vectors, and says that it has {len(lines)}" in told.err
+
+
+def test_a_file_of_vectors_that_was_changed_is_not_taken() -> None:
+    whole = vectorfile.file_of([b'{"level":"span"}', b'{"level":"sizes"}'])
+    assert vectorfile.lines_of(whole) == whole.splitlines()[1:]
+    head, _, rest = whole.partition(b"\n")
+    assert vectorfile.lines_of(rest) == rest.splitlines()  # of a form that has no head
+    for changed, says in (
+        (whole.replace(b"sizes", b"sizez"), "SHA-256"),
+        (whole[:-1], "SHA-256"),
+        (head + b"\n" + rest + rest, "has 4 vectors"),
+        (whole.replace(b'"format":"1.', b'"format":"2.'), "is of format 2."),
+        (whole.replace(b'"vectors":2', b'"vectors":"2"'), "Expected `int`"),
+        (b"", "is empty"),
+        (b"\n", "a line that is no vector"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            vectorfile.lines_of(changed)
+
+
+def test_consumers_of_the_form_before_pass_over_a_head(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
+) -> None:
+    """That of format 1.2 did as this one does: a line of a level that it has not is not asked."""
+    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
+    lines, _ = of_spans(chosen[1], tmp_path)
+    head, _, rest = vectorfile.file_of(line.encode() for line in lines).partition(b"\n")
+    answerer = answerer_of(FoundWith(Scope.SPAN, door="exec", command=str(consumer)))
+    try:
+        assert consuming.consume(answerer, [head]) == (0, 0, [])
+        done = consuming.consume(answerer, [head, *rest.splitlines()])
+    finally:
+        answerer.close()
+    assert (done.vectors, done.wrong) == (len(lines), [])
+
+
+def test_the_consumer_in_c_takes_no_form_to_come(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
+) -> None:
+    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
+    _, file = of_spans(chosen[1], tmp_path)
+    whole = vectorfile.file_of(file.read_bytes().splitlines())
+    for old, new, says in (
+        (b'"format":"1.', b'"format":"2.', "is of another format than 1"),
+        (b'"format":"1.', b'"format":"10.', "is of another format than 1"),
+        (b'"vectors":', b'"number":', "does not say how many it has"),
+    ):
+        file.write_bytes(whole.replace(old, new))
+        done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (70, f"spanspec.h: the file of vectors {says}\n")
 
 
 def test_the_consumer_in_c_leaves_nothing_to_a_checker_of_memory(

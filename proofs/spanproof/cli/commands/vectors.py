@@ -13,6 +13,7 @@ from spanproof.cli.campaigning.doors import Exec, Library, door_of, named
 from spanproof.cli.output import FAILS, HOLDS, Unusable, out, progress
 from spanproof.doors.consuming import NO_VECTOR, Consumed, consume
 from spanproof.doors.targets import answerer_of
+from spanproof.doors.vectorfile import file_of, lines_of
 from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.isolation.apart import apart
 from spanproof.fuzz.isolation.ending import Limits
@@ -137,8 +138,7 @@ class Writing:
                 lines = list(race_lines(races))
                 self.told["races"] = told_of(races, left)
                 self._tell("races", races, left, least=0.0)
-        content = b"".join(line + b"\n" for line in lines)
-        savedfile.write_bytes(content, self._folder / LEVELS[level])
+        savedfile.write_bytes(file_of(lines), self._folder / LEVELS[level])
 
     def _hear(self, name: str) -> None:
         self._display.advance(self._task)
@@ -167,11 +167,14 @@ def told_of(vectors: Sequence[Finds], left: Sequence[str]) -> dict[str, object]:
 def ask_all(folder: Path, found_with: FoundWith) -> int:
     """Ask an implementation what the vectors of a folder ask, and print what is wrong."""
     lines: list[bytes] = []
-    for path in (folder / name for name in LEVELS.values()):
+    there = [folder / name for name in LEVELS.values() if (folder / name).exists()]
+    for path in there:
         try:
-            lines += savedfile.content_of(path).splitlines() if path.exists() else ()
+            lines += lines_of(savedfile.content_of(path))
         except OSError as problem:
             raise Unusable(f"{path}: {problem.strerror}") from None
+        except ValueError as problem:
+            raise Unusable(f"{path} {problem}") from None
     if not lines:
         raise Unusable(
             f"{folder} has no vectors; spanspec vectors {savedfile.as_argument(folder)} writes them"

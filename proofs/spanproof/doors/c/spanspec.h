@@ -1132,18 +1132,34 @@ static void ss_cut_unshown(char *said, char *wanted, const char *field, int *sho
         }
 }
 
+/* Read the first line of a file of vectors, if it is a head: it says how many follow. */
+static int ss_is_head(const char *line, size_t *follow) {
+    const char *form = strstr(line, "\"format\":\""), *count = strstr(line, "\"vectors\":");
+    if (strstr(line, "\"level\":\"head\"") == NULL)
+        return 0;
+    if (form == NULL || strncmp(form + 10, "1.", 2) != 0)
+        ss_fail("the file of vectors is of another format than 1");
+    if (count == NULL || sscanf(count + 10, "%zu", follow) != 1)
+        ss_fail("the file of vectors does not say how many it has");
+    return 1;
+}
+
 static int ss_vectors(const char *file) {
     struct ss_text out = SS_NOTHING;
     struct ss_reader reader = SS_NOTHING;
     FILE *vectors = fopen(file, "r");
     char *line = NULL, *asked, *wanted;
-    size_t room = 0, number = 0, had = 0, wrong = 0, exchanged = 0;
-    int shows_path = 0, shows_cache = 0;
+    size_t room = 0, number = 0, had = 0, wrong = 0, exchanged = 0, follow = 0;
+    int shows_path = 0, shows_cache = 0, counted = 0;
     if (vectors == NULL)
         ss_fail("the file of vectors cannot be read");
     for (; getline(&line, &room, vectors) > 0; number++) {
         if (!ss_is_whole(line))
             ss_fail("a line of the file of vectors is not whole");
+        if (number == 0 && !counted && (counted = ss_is_head(line, &follow))) {
+            number--; /* it is none of the vectors */
+            continue;
+        }
         if (!ss_is_of_level(line))
             continue;
         had++;
@@ -1174,6 +1190,8 @@ static int ss_vectors(const char *file) {
     }
     free(line);
     fclose(vectors);
+    if (counted && number != follow)
+        ss_fail("the file of vectors has not as many as it says: it was cut off");
     printf("%zu vectors, %zu replies, %zu wrong\n", had, exchanged, wrong);
     if (number > 0 && had == 0)
         printf("none of %zu vectors is of a level that it has\n", number);

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Final, NamedTuple, TypeVar, cast
 
 import spanspec
+from spanproof.doors.vectorfile import FORMAT
 from spanproof.fuzz.engine.reduce import reduced
 from spanproof.fuzz.levels.recorded import Exchange, RecordedSpan, line_of, sizes_asked
 from spanproof.fuzz.lockstep.divergence import Divergence
@@ -29,9 +30,6 @@ from spanproof.symbolic.reading.sources import SourceTree
 from spanspec.base.sizeclass import CLASSES
 
 ResultT = TypeVar("ResultT")
-
-FORMAT: Final = "1.2"
-"""Of the vectors: the first number is that of the form, the second one grows with their number."""
 
 TRIES: Final = 150
 """Programs that a variant is tried on before it counts as one that no program shows."""
