@@ -126,9 +126,12 @@ def resize(state: HeapState, who: Mcache, procs: i64) -> None:
             tell_mcache(state, who, 1, ident)
         state.mcaches.append(Mcache(ident, number, number, state.sg))
         tell_proc(state, who, "pi", number, ident)
+    first = state.mcaches[0]
+    thread = first.thread
     if who.p >= procs:
-        # Whoever acts loses the P that it acted on, and goes on with the first.
-        who = state.mcaches[0]
+        # Whoever acts loses the P that it acted on, and goes on with the first: the same thread.
+        first.thread = who.thread
+        who = first
     if who.p != NO_P:
         prepare_for_sweep(state, who)
     for number in range(procs, old):
@@ -137,7 +140,8 @@ def resize(state: HeapState, who: Mcache, procs: i64) -> None:
         release_all(state, who, gone)
         tell_mcache(state, who, 0, gone.ident)
         state.free_mcaches.append(gone.ident)
-        state.mcaches[0].inherit(gone)
+        first.inherit(gone)
+    first.thread = thread
     del state.mcaches[int(procs) :]
 
 

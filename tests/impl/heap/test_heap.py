@@ -201,7 +201,11 @@ def test_who_takes_his_own_p_away_goes_on_as_the_first(package: ModuleType) -> N
         events = [(event["k"], event["p"]) for event in recorder.events[told:]]
         assert events[0] == ("np", 1)
         assert {p for kind, p in events if kind in ("pf", "pd", "ra", "un", "mc")} == {0}
+        assert {event["t"] for event in recorder.events[told:]} == {1}
+        # Who uses the first P from then on is its own thread, as before.
+        told = len(recorder.events)
         heap.malloc(64)
+        assert {event["t"] for event in recorder.events[told:] if event["k"] != "m"} == {0}
 
 
 def test_what_a_p_has_freed_stays_counted_when_it_goes(package: ModuleType) -> None:

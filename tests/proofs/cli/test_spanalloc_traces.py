@@ -40,6 +40,19 @@ def test_a_trace_of_one_thread_holds(tmp_path: Path, procs: int) -> None:
     assert run(["check", "--protocol", str(tmp_path / "t.jsonl.gz")]) == 0
 
 
+def test_a_trace_holds_in_which_ps_are_taken_away_by_one_that_goes(tmp_path: Path) -> None:
+    recorder = spanalloc.Recorder()
+    with spanalloc.Heap(1, spanalloc.SimulatedMemory(), recorder) as heap:
+        for before, after in ((5, 2), (4, 1), (3, 1)):
+            heap.set_procs(before)
+            for p in range(before):
+                heap.malloc(64, p=p)
+            heap.set_procs(after, p=before - 1)
+            heap.collect([], p=after - 1)
+    recorder.save(tmp_path / "t.jsonl")
+    assert run(["check", "--protocol", str(tmp_path / "t.jsonl")]) == 0
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_trace_of_real_threads_holds(tmp_path: Path, seed: int) -> None:
     recorder = spanalloc.Recorder()

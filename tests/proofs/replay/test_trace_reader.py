@@ -72,6 +72,8 @@ def test_fields_have_the_names_of_the_runtime(tmp_path: Path) -> None:
         ('{"k":"zz"}', 'unknown kind of event "zz"'),
         ('{"k":7}', "unknown kind of event 7"),
         ('{"k":"a\\nb"}', 'unknown kind of event "a\\nb"'),
+        ('{"k":"zz",' + CLAIM[1:], "key 'k' is refused"),
+        (CLAIM[:-1] + ',"k":"zz"}', 'unknown kind of event "zz"'),
         (json.dumps(HEADER), "a second header"),
         (CLAIM.replace(',"np":1', ""), "event 'sc' lacks key 'np'"),
         (CLAIM.replace('"np":1', '"np":1,"nq":1'), "event 'sc' has unknown key \"nq\""),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from typing import Any, Final
 
 import msgspec
@@ -52,6 +53,8 @@ def not_json(raw: bytes) -> str:
         return "blank line"
     if b"\0" in raw:
         return "binary data"
+    if raw.startswith(BOM_UTF8):
+        return "a byte order mark, which is to be left out"
     try:
         raw.decode()
     except UnicodeDecodeError:
