@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"spanspec": "model", "spanalloc": "impl", "spanproof": "proofs", "spanbench": "bench"}
@@ -431,3 +431,4 @@ def test_a_forbidden_import_would_be_noticed(tmp_path: Path) -> None:
 def test_no_property_depends_on_the_clock() -> None:
     assert settings().deadline is None
     assert settings().database is None
+    assert HealthCheck.too_slow in settings().suppress_health_check

@@ -78,7 +78,7 @@ def test_nothing_is_compared_where_the_proof_of_a_contract_would_fail(number: in
     max_examples=60,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.randoms(use_true_random=False), st.sampled_from(ARITHMETICS))
 def test_a_function_that_hypothesis_writes_is_read_as_it_runs(
