@@ -120,6 +120,13 @@ class FuzzSearch(Generic[ProgramT]):
         """Tell of a divergence, and make its program smaller."""
         until = time.monotonic() + shrink
         self._tell(program, divergence)
+        if self._target.beginnings is not None:
+            for one in self._target.beginnings(program):
+                length = self._fails(one)
+                if length is not None:
+                    program, divergence = one, self.simplest or divergence
+                if length is not None or time.monotonic() >= until:
+                    break
         step = divergence.step
         start = replace(program, steps=program.steps[:step]) if step else program
         if self._fails(start) is None:
@@ -153,7 +160,13 @@ class FuzzSearch(Generic[ProgramT]):
 
     def _fails(self, program: ProgramT) -> int | None:
         divergence = self._listener.attempt(program).divergence
-        return None if divergence is None else divergence.step
+        if divergence is None:
+            return None
+        if self._target.beginnings is not None:
+            # In processes of their own few programs are tried: none of them may be lost.
+            self.simplest = divergence
+            self._listener.found(divergence)
+        return divergence.step
 
 
 def without_two(program: ProgramT) -> Iterator[ProgramT]:

@@ -1,10 +1,10 @@
 """What a campaign is about: one span, a whole heap, or several Ps of it at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple
 
 from spanproof.fuzz.heapsides import SideFactory
-from spanproof.fuzz.levels.contractruns import attempt_on
+from spanproof.fuzz.levels.beginnings import AgeingAllocator
 from spanproof.fuzz.levels.remote import Answerer
 from spanproof.fuzz.levels.sizes import SizesFactory, run_sizes, sizes_program
 from spanproof.fuzz.lockstep.divergence import ProgramT, Run, StepHeard
@@ -49,7 +49,8 @@ class Target(NamedTuple, Generic[ProgramT]):
 
     Programs are of a `kind`. They are drawn from the `grammar`, and with `guided` made of those
     that have shown something new. `prepare` is called once in each process, with a way to tell of a
-    program that is under way.
+    program that is under way. `beginnings` are the programs that may fail as one has failed, in
+    processes of their own, for what does not forget the programs before.
     """
 
     kind: type[ProgramT]
@@ -58,6 +59,7 @@ class Target(NamedTuple, Generic[ProgramT]):
     must_exercise: tuple[str, ...]
     prepare: Callable[[Callable[[AnyStart], None]], None] | None = None
     guided: bool = True
+    beginnings: Callable[[ProgramT], Iterator[ProgramT]] | None = None
 
 
 def of_span(factory: SubjectFactory) -> Target[Program]:
@@ -96,12 +98,9 @@ def of_sizes(factory: SizesFactory) -> Target[SizesProgram]:
 
 def of_contract(answerer: Answerer) -> Target[ContractProgram]:
     """Return the target that anything is that is a malloc."""
-    run = attempt_on(answerer)
-
-    def attempt(program: ContractProgram, on_step: StepHeard, _: bool) -> Run:
-        return run(program, on_step)
-
-    return Target(ContractProgram, contract_program, attempt, CONTRACT_MUST_EXERCISE)
+    ageing = AgeingAllocator(answerer)
+    target = Target(ContractProgram, contract_program, ageing.attempt, CONTRACT_MUST_EXERCISE)
+    return target._replace(beginnings=ageing.beginnings)
 
 
 def of_long_contracts(answerer: Answerer, steps: int, threads: int) -> Target[ContractProgram]:

@@ -150,6 +150,10 @@ class Answerer:
             self.close()
             raise
 
+    def is_running(self) -> bool:
+        """Tell whether it was started, and has not failed since."""
+        return self._process is not None
+
     def close(self) -> None:
         """End it."""
         process, self._process = self._process, None

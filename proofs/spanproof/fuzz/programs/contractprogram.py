@@ -126,11 +126,15 @@ def drawn_size(draw: random.Random) -> int:
 
 
 def size_of(choices: Choices) -> int:
-    """Choose a size in bytes: small, next to a power of two, or any."""
-    match choices.below(3):
+    """Choose a size in bytes: small, of the many classes below a page, next to a power of two, or
+    any.
+    """
+    match choices.below(4):
         case 0:
             return between(choices, 0, 64)
         case 1:
+            return between(choices, 65, 1088)
+        case 2:
             return (1 << between(choices, 3, 15)) + between(choices, -1, 1)
         case _:
             return between(choices, 1, 70_000)
