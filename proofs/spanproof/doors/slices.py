@@ -24,7 +24,7 @@ from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.worker import SliceDiverged
 from spanproof.fuzz.lockstep.divergence import Divergence
 from spanproof.support.files.savedfile import UNDECODABLE, formatted
-from spanproof.support.files.stores import FolderStore, SharedStore
+from spanproof.support.files.stores import FolderStore, Rest, SharedStore
 from spanproof.support.processes.pools import pool
 
 PROGRAMS: Final = 1 << 32
@@ -185,13 +185,16 @@ def slices_of(store: SharedStore, seed: int, *, needed: bool = True) -> Iterator
         a database is gone, are done without.
     """
     least = 0
+    rest = Rest()
     while True:
+        number = least
         try:
-            number = max(least, store.next_number(str(seed)))
+            if rest.is_over():
+                with rest.after_failure():
+                    number = max(least, store.next_number(str(seed)))
         except OSError:
             if needed and least == 0:
                 raise
-            number = least
         least = number + 1
         yield number
 
@@ -210,6 +213,7 @@ def finished(
     Raises: BrokenExecutor if a slice ends its process again and again.
     """
     again: list[tuple[Slice, int]] = []
+    rest = Rest()
     while again or time.monotonic() < until:
         with pool(sliced.jobs, scheduler=sliced.scheduler) as processes:
             running: dict[Future[CampaignResult], tuple[Slice, int]] = {}
@@ -225,7 +229,8 @@ def finished(
                     ended = wait(running, LOOK, FIRST_COMPLETED).done
                 finally:
                     under_way = [one for future, one in running.items() if future not in ended]
-                    look_at(under_way, on_found)
+                    if rest.is_over():
+                        look_at(under_way, on_found, rest)
                 for future in ended:
                     one, tries = running.pop(future)
                     try:
@@ -242,11 +247,14 @@ def finished(
 
 
 def look_at(
-    slices: Iterable[tuple[Slice, int]], on_found: Callable[[Slice, Divergence], None]
+    slices: Iterable[tuple[Slice, int]],
+    on_found: Callable[[Slice, Divergence], None],
+    rest: Rest,
 ) -> None:
     """Tell of what slices under way have found, as far as their store can be asked."""
     try:
-        found = [(one, one.noted()) for one, _ in slices]
+        with rest.after_failure():
+            found = [(one, one.noted()) for one, _ in slices]
     except OSError:
         # A database that is gone may be waited for each time, and there may be many slices.
         return

@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 from collections.abc import Iterator
 from errno import EIO
 from pathlib import Path
@@ -13,13 +14,19 @@ from spanproof.cli import app
 from spanproof.cli.files import brought
 from spanproof.cli.output import Unusable
 from spanproof.doors.slices import Slice, forget, look_at, slices_of
+from spanproof.fuzz.campaigns.campaign import run_target
 from spanproof.fuzz.engine.corpus import SUFFIX, Corpus
+from spanproof.fuzz.engine.target import of_span
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.program import Program, Refill
 from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc
-from spanproof.support.files.stores import FolderStore, RedisStore, SharedStore, store_at
+from spanproof.fuzz.sides.spanalloc_subject import installed
+from spanproof.support.files.stores import FolderStore, RedisStore, Rest, SharedStore, store_at
 
 SHORT, LONG = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
+
+LIMIT = 0.5
+"""Seconds that a program may take."""
 
 NOBODY = "redis://127.0.0.1:1/0"
 """An address where nothing listens."""
@@ -184,9 +191,97 @@ class Gone(FolderStore):
 def test_a_store_that_is_gone_is_not_waited_for_once_for_each_slice(tmp_path: Path) -> None:
     store = Gone(tmp_path)
     slices = [Slice(number, 7, (), 1.0, Limits(), 1.0, store) for number in range(64)]
-    look_at([(one, 1) for one in slices], lambda one, found: pytest.fail("it has found nothing"))
+    rest = Rest()
+    look_at(
+        [(one, 1) for one in slices], lambda one, found: pytest.fail("it has found nothing"), rest
+    )
     forget(slices)
     assert store.asked == ["read found-7-0.json", "remove found-7-0.json"]
+
+
+class Hanging(FolderStore):
+    """A store that takes so many seconds of a clock of its own to fail."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder)
+        self.now, self.takes, self.asked = 1000.0, 5.0, 0
+        monkeypatch.setattr("spanproof.support.files.stores.time.monotonic", lambda: self.now)
+
+    def _is_asked(self) -> None:
+        self.asked += 1
+        self.now += self.takes
+        if self.takes:
+            raise OSError(EIO, "does not answer")
+
+    def names(self, suffix: str) -> list[str]:
+        self._is_asked()
+        return super().names(suffix)
+
+    def write(self, name: str, content: bytes, *, runs: bool = False) -> None:
+        self._is_asked()
+        super().write(name, content, runs=runs)
+
+
+def program_of(number: int) -> HeapProgram:
+    return HeapProgram((Malloc(8 + number),))
+
+
+def test_a_corpus_that_hangs_takes_a_small_part_of_the_time_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Hanging(tmp_path, monkeypatch)
+    told: list[str] = []
+    asking: list[None] = []
+    corpus = Corpus(store, HeapProgram, lambda: asking.append(None), told.append)
+    for number in range(500):
+        corpus.add(program_of(number), frozenset("a"))
+        assert corpus.fresh() == []
+        store.now += 1.0
+    # In some 1050 s it is asked at once, and whenever 50 s have gone by; 5 s each time.
+    assert 5 <= store.asked <= 11
+    assert store.asked == len(asking)
+    assert told == [f"{tmp_path}: does not answer"] == [corpus.unkept]
+    store.takes = 0.0
+    store.now += 50.0
+    corpus.add(program_of(500), frozenset("a"))
+    assert len(FolderStore(tmp_path).names(SUFFIX)) == 501
+    assert told[1:] == [""] == [corpus.unkept]
+
+
+def test_numbers_of_slices_are_not_waited_for_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Hanging(tmp_path, monkeypatch)
+    numbers = slices_of(store, 7, needed=False)
+    assert [next(numbers) for _ in range(40)] == list(range(40))
+    assert store.asked == 1
+    store.takes = 0.0
+    store.now += 50.0
+    assert next(numbers) == 40
+    assert store.asked == 2
+
+
+def test_a_wait_for_a_corpus_is_no_fault_of_the_implementation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is that of a program, and of an import; a corpus may take longer."""
+    names = FolderStore.names
+
+    def slow(store: FolderStore, suffix: str) -> list[str]:
+        time.sleep(6 * LIMIT)
+        return names(store, suffix)
+
+    monkeypatch.setattr(FolderStore, "names", slow)
+    monkeypatch.setattr(FolderStore, "read", lambda store, name: time.sleep(2 * LIMIT))
+    for number in range(3):
+        FolderStore(tmp_path).write(f"{number}{SUFFIX}", b"")
+    found = run_target(
+        of_span(installed),
+        examples=3,
+        limits=Limits(seconds=LIMIT),
+        corpus=FolderStore(tmp_path),
+    )
+    assert (found.programs, found.divergence, found.unkept) == (3, None, "")
 
 
 def test_what_slices_have_noted_is_removed(place: str) -> None:

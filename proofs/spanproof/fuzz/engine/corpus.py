@@ -5,7 +5,8 @@ and two that find the same program write the same.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Generic
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from spanproof.fuzz.engine.guidance import KeptPrograms
 from spanproof.fuzz.lockstep.divergence import AnyProgram, ProgramT
 from spanproof.support.files.savedfile import UNDECODABLE, formatted
-from spanproof.support.files.stores import SharedStore
+from spanproof.support.files.stores import Rest, SharedStore
 
 SUFFIX: Final = ".program.json"
 
@@ -26,51 +27,89 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Corpus(Generic[ProgramT]):
-    """The programs of one kind in a store."""
+    """The programs of one kind in a store, with which a search goes on also where it fails.
 
-    def __init__(self, store: SharedStore, kind: type[ProgramT]) -> None:
+    A database may hang: a search spends a small part of its time on waiting for it, and keeps what
+    could not be saved until it can. `on_asking` hears before each time that the store is asked, and
+    `on_unkept` why it does not have all that it should; "" once it has.
+    """
+
+    def __init__(
+        self,
+        store: SharedStore,
+        kind: type[ProgramT],
+        on_asking: Callable[[], None] = lambda: None,
+        on_unkept: Callable[[str], None] = lambda why: None,
+    ) -> None:
         self.store = store
         self._kind: type[ProgramT] = kind
+        self._on_asking = on_asking
+        self._on_unkept = on_unkept
         self._seen: set[str] = set()
+        self._unsaved: dict[str, bytes] = {}
+        self._rest = Rest()
         self.unkept = ""
         """Why a program could not be saved, or looked for, of the first such; "" if all were."""
 
     def add(self, program: ProgramT, shows: frozenset[str]) -> None:
-        """Save a program, if that is possible: a search goes on without."""
+        """Save a program, now or later."""
         entry = Entry(program, tuple(sorted(shows)))
         name = hashlib.sha256(msgspec.json.encode(program)).hexdigest()[:16] + SUFFIX
         if name not in self._seen:
             self._seen.add(name)
-            try:
-                self.store.write(name, formatted(entry))
-            except OSError as problem:
-                self._tell(problem)
+            self._unsaved[name] = formatted(entry)
+            self._save()
 
-    def fresh(self) -> Iterator[tuple[ProgramT, frozenset[str]]]:
-        """Yield the programs of this kind that were not here when it was asked last."""
-        try:
-            names = self.store.names(SUFFIX)
-        except OSError as problem:
-            self._tell(problem)
-            return
-        for name in names:
-            if name not in self._seen:
-                self._seen.add(name)
-                entry = self._entry(name)
-                if entry is not None and isinstance(entry.program, self._kind):
-                    yield entry.program, frozenset(entry.shows)
+    def fresh(self) -> list[tuple[ProgramT, frozenset[str]]]:
+        """Return the programs of this kind that were not here when it was asked last."""
+        found: list[tuple[ProgramT, frozenset[str]]] = []
+        self._save()
+        with self._asked() as is_asked:
+            for name in self._names() if is_asked else ():
+                if name not in self._seen:
+                    self._seen.add(name)
+                    entry = self._entry(name)
+                    if entry is not None and isinstance(entry.program, self._kind):
+                        found.append((entry.program, frozenset(entry.shows)))
+        return found
+
+    def _save(self) -> None:
+        """Save what is not saved yet, unless the store rests."""
+        with self._asked() as is_asked:
+            if is_asked and self._unsaved:
+                for name, content in list(self._unsaved.items()):
+                    self._on_asking()
+                    self.store.write(name, content)
+                    del self._unsaved[name]
+                self._tell("")
+
+    def _names(self) -> list[str]:
+        self._on_asking()
+        return self.store.names(SUFFIX)
 
     def _entry(self, name: str) -> Entry | None:
-        """Return an entry; None if it is of another version, or gone meanwhile."""
+        """Return an entry; None if it is of another version, or gone meanwhile. Raises: OSError."""
+        self._on_asking()
+        text = self.store.read(name)
         try:
-            text = self.store.read(name)
             return None if text is None else msgspec.json.decode(text, type=Entry)
-        except (OSError, *UNDECODABLE):
+        except UNDECODABLE:
             return None
 
-    def _tell(self, problem: OSError) -> None:
-        why = problem.strerror or str(problem)
-        self.unkept = self.unkept or f"{problem.filename or self.store.place}: {why}"
+    @contextmanager
+    def _asked(self) -> Iterator[bool]:
+        """Tell whether the store is asked now; where it fails it rests."""
+        try:
+            with self._rest.after_failure():
+                yield self._rest.is_over()
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            self._tell(self.unkept or f"{problem.filename or self.store.place}: {why}")
+
+    def _tell(self, why: str) -> None:
+        if why != self.unkept:
+            self.unkept = why
+            self._on_unkept(why)
 
     def minimize(self) -> tuple[int, int]:
         """Remove programs that show nothing which the others do not; return how many are left.
@@ -79,7 +118,7 @@ class Corpus(Generic[ProgramT]):
         """
         kept: KeptPrograms[ProgramT] = KeptPrograms()
         names: dict[bytes, str] = {}
-        for name in self.store.names(SUFFIX):
+        for name in self._names():
             entry = self._entry(name)
             if entry is not None and isinstance(entry.program, self._kind):
                 names[msgspec.json.encode(entry.program)] = name

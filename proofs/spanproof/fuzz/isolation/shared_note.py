@@ -20,13 +20,15 @@ STATE_AT: Final = HEAD.size - 1
 ENDED: Final = 0
 UNDER_WAY: Final = 1
 CUT_OFF: Final = 2
+WAITING: Final = 3
 
 
 class Noted(NamedTuple):
     """What is noted: programs begun, the step of the last, whether it is under way, and its text.
 
     The text is None if there is none, or it is damaged. A worker that is `cut_off` had no way left
-    to send a message.
+    to send a message. One that is `waiting` asks a store, between two programs; then `step` counts
+    how often it has.
     """
 
     begun: int
@@ -34,6 +36,7 @@ class Noted(NamedTuple):
     under_way: bool
     cut_off: bool
     text: bytes | None
+    waiting: bool
 
 
 class Note:
@@ -81,6 +84,12 @@ class Note:
         """Note that the program has ended."""
         self._memory[STATE_AT] = ENDED
 
+    def wait(self) -> None:
+        """Note that a store is asked, which may take a while; until the next program begins."""
+        self._memory[STATE_AT] = WAITING
+        (asked,) = STEP.unpack_from(self._memory, STEP_AT)
+        STEP.pack_into(self._memory, STEP_AT, (asked + 1) % (1 << 32))
+
     def cut_off(self) -> None:
         """Note that there is no way left to send a message."""
         self._memory[STATE_AT] = CUT_OFF
@@ -90,4 +99,5 @@ class Note:
         begun, step, length, check, state = HEAD.unpack_from(self._memory)
         text = bytes(self._memory[HEAD.size : HEAD.size + length]) if length < SIZE else b""
         usable = begun > 0 and zlib.crc32(text) == check
-        return Noted(begun, step, state == UNDER_WAY, state == CUT_OFF, text if usable else None)
+        told = text if usable else None
+        return Noted(begun, step, state == UNDER_WAY, state == CUT_OFF, told, state == WAITING)

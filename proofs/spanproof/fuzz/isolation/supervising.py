@@ -43,6 +43,9 @@ STARVED: Final = 3
 BETWEEN: Final = 4
 """The same between two programs, where the work is ours."""
 
+ASKED: Final = 30.0
+"""Seconds besides that a store may take to be asked once; one that hangs gives up before."""
+
 HEAD: Final = 4
 LONGEST: Final = 1 << 26
 """Bytes before a message of a worker that say how long it is, and the most that it has."""
@@ -171,7 +174,7 @@ class ProcessWatch:
         sender.close()
         os.close(output)
         self._process = psutil.Process(self._pid)
-        self._seen = note.read()[:3]
+        self._seen = seen_of(note.read())
         self._since, self._waited = time.monotonic(), _waited_for_processor(self._pid)
 
     def until_it_ends(self) -> Ended:
@@ -270,13 +273,15 @@ class ProcessWatch:
             return "memory"
         noted: Noted = self._note.read()
         now = time.monotonic()
-        if (noted.begun, noted.under_way) != (self._seen[0], self._seen[2]):
-            self._seen = noted[:3]
+        if seen_of(noted) != self._seen:
+            self._seen = seen_of(noted)
             self._since, self._waited = now, _waited_for_processor(self._pid)
             return None
         spent = now - self._since
         limit = self._limits.seconds
-        if noted.begun and not noted.under_way:
+        if noted.waiting:
+            limit += ASKED
+        elif noted.begun and not noted.under_way:
             limit *= BETWEEN
         if spent <= limit:
             return None
@@ -291,6 +296,11 @@ class ProcessWatch:
             for number, _ in poll.poll(10):
                 if number == self._output:
                     self._drain(poll)
+
+
+def seen_of(noted: Noted) -> tuple[int, bool, int]:
+    """Return what changes where a worker goes on: its programs, and how often it asks a store."""
+    return noted.begun, noted.under_way, noted.step if noted.waiting else 0
 
 
 def _waited_for_processor(pid: int) -> float:

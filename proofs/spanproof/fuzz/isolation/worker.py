@@ -75,7 +75,7 @@ class KeptProgram(msgspec.Struct, frozen=True, tag="kept"):
 
 
 class Unkept(msgspec.Struct, frozen=True, tag="unkept"):
-    """The corpus does not have all that it should."""
+    """The corpus does not have all that it should; or has, if it is not said why not."""
 
     why: str
 
@@ -108,7 +108,7 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
             teller.found(outcome.divergence)
         return
     search = FuzzSearch(target, teller)
-    corpus = Corpus(store_at(what.corpus), target.kind) if what.corpus else None
+    corpus = teller.corpus_at(what.corpus) if what.corpus else None
     try:
         search.run(
             what.start,
@@ -125,8 +125,6 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
         if raised is None:
             raise
         teller.found(teller.comes_out(raised))
-    if corpus is not None and corpus.unkept:
-        teller.tell(Unkept(corpus.unkept))
     teller.tell_counts(search.exercised)
 
 
@@ -162,6 +160,14 @@ class Teller(Generic[ProgramT]):
     def tell(self, message: Message) -> None:
         """Send a message to the command."""
         self._sender.send(ENCODER.encode(message))
+
+    def corpus_at(self, place: str) -> Corpus[ProgramT]:
+        """Return the corpus at a place. What it waits for is noted, and what it has not is told."""
+
+        def tell(why: str) -> None:
+            self.tell(Unkept(why))
+
+        return Corpus(store_at(place), self._target.kind, self._note.wait, tell)
 
     def begins(self, program: AnyProgram) -> None:
         """Note a program that is run next."""

@@ -5,6 +5,7 @@ folder may share them: `redis://HOST:6379/0#NAME` is the hash `spanspec:NAME`, b
 `spanspec:corpus`. What a store cannot do is an OSError, whichever it is.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EINVAL, EIO
@@ -33,6 +34,9 @@ USUAL: Final = "corpus"
 
 ANSWERS: Final = 5.0
 """Seconds in which a database has to answer."""
+
+REST: Final = 10
+"""A store that could not be asked is left alone for so many times as long as that took."""
 
 PROGRESS: Final = "progress.json"
 """The file of a folder in which its counters are."""
@@ -87,6 +91,31 @@ class SharedStore(Protocol):
         same moment may get the same.
         """
         ...
+
+
+class Rest:
+    """When a store is asked again that has failed, for those who can go on without.
+
+    So one that hangs, rather than fails at once, is waited for but a small part of the time.
+    """
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def is_over(self) -> bool:
+        """Tell whether the store may be asked."""
+        return time.monotonic() >= self._until
+
+    @contextmanager
+    def after_failure(self) -> Iterator[None]:
+        """Let the store rest if it fails. Raises: OSError, as it does."""
+        began = time.monotonic()
+        try:
+            yield
+        except OSError:
+            now = time.monotonic()
+            self._until = now + REST * (now - began)
+            raise
 
 
 def store_at(place: str) -> SharedStore:
