@@ -201,6 +201,15 @@ def test_structures_of_spanalloc_are_judged_by_obligations_alone(
     assert run(["mutants", "no-such", "--of", "structures", "--no-cache"]) == 2
 
 
+@pytest.mark.parametrize("drawn", [["--random", "1"], ["--of", "structures"]])
+@pytest.mark.parametrize("option", [["--jobs", "2"], ["--scheduler", "tcp://127.0.0.1:1"]])
+def test_options_that_would_be_of_no_effect_are_refused(
+    drawn: list[str], option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["mutants", "no-such-function", *drawn, *option, "--no-cache"]) == 2
+    assert "--jobs and --scheduler are not for" in capsys.readouterr().err
+
+
 def test_a_reason_is_of_mutants_that_can_be_drawn() -> None:
     every = [*all_drawn(drawable()), *drawn_of_structures(lambda _: True)]
     made = {(one.function, f"{one.before} -> {one.after}") for one in every}

@@ -72,23 +72,27 @@ def mutants(
         raise Unusable("--judge says who judges what --random draws; there is no --random N")
     if sample and not (generated or of != "model"):
         raise Unusable("--sample says how many of --generated, or of --of spanalloc, to judge")
-    if of == "spanalloc":
-        from spanproof.cli.showing.implmutants import mutants_of_spanalloc
-
-        with on_cluster(scheduler):
-            return mutants_of_spanalloc(chosen, random or sample or MANY, seed, jobs, store, json)
-    book = book_for(store)
-    if of == "structures":
-        from spanproof.cli.showing.drawn import mutants_of_structures
-
-        return mutants_of_structures(chosen, random or sample or MANY, seed, store, book, json)
-    if random:
-        from spanproof.cli.showing.drawn import random_mutants
-
-        judges: Judges = "all" if judge == "all" else "proofs"
-        return random_mutants(chosen, random, seed, judges, store, book, json)
-    if generated:
-        with on_cluster(scheduler):
-            return campaign(chosen, sample, seed, jobs, store, book, json)
+    # These are judged in this process, one after another.
+    if (jobs or scheduler) and (of == "structures" or (of == "model" and random)):
+        raise Unusable(
+            "--jobs and --scheduler are not for what --random draws of the model or structures"
+        )
+    many = random or sample or MANY
     with on_cluster(scheduler):
+        if of == "spanalloc":
+            from spanproof.cli.showing.implmutants import mutants_of_spanalloc
+
+            return mutants_of_spanalloc(chosen, many, seed, jobs, store, json)
+        book = book_for(store)
+        if of == "structures":
+            from spanproof.cli.showing.drawn import mutants_of_structures
+
+            return mutants_of_structures(chosen, many, seed, store, book, json)
+        if random:
+            from spanproof.cli.showing.drawn import random_mutants
+
+            judges: Judges = "all" if judge == "all" else "proofs"
+            return random_mutants(chosen, random, seed, judges, store, book, json)
+        if generated:
+            return campaign(chosen, sample, seed, jobs, store, book, json)
         return named_mutants(chosen, known, timeout, save_to, jobs, store, book, json)
