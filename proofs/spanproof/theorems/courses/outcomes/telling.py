@@ -7,63 +7,24 @@ something else than what was done misleads whoever reads a trace.
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.exhaustive.allocating import allocate
 from spanproof.simulate.exhaustive.checkedplayer import CheckedPlayer
-from spanproof.simulate.exhaustive.collecting import (
-    cycle,
-    end,
-    finish_sweeping,
-    have_swept,
-    sweep_one,
-)
-from spanproof.simulate.exhaustive.keeping import (
-    add_special,
-    flush,
-    free_manual,
-    scavenge_all,
-    scavenge_later,
-    set_procs,
-    take_manual,
-)
-from spanproof.simulate.exhaustive.trying import Operation, Player, promise
+from spanproof.simulate.exhaustive.collecting import cycle
+from spanproof.simulate.exhaustive.keeping import flush
+from spanproof.simulate.exhaustive.trying import Player, promise
 from spanproof.theorems.cases import Case, every_case
-from spanproof.theorems.courses.operations.programs import every, none, odd
+from spanproof.theorems.courses.operations.programs import every
+from spanproof.theorems.courses.outcomes.toldprograms import SCENES, Told
+from spanspec.base.constants import PAGES_PER_ARENA
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
-from spanspec.heap import program
+from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.publishing import publisher_of
 from spanspec.heap.courses.sweeping import sweepone
 from spanspec.pages.pageheap import Actor
-
-MIB: Final = 1 << 20
-PAGES_PER_ARENA: Final = 8192
-CHUNKS: Final = 16
-"""Chunks of an arena, of 512 pages each."""
-
-GROWTH: Final = "gr gd vc vb ve gs co"
-"""The heap grows: the current arena, whether to scavenge, and the new run."""
-MAPPED: Final = "gr ga gd vc vb ve gs co"
-"""The same with new arenas."""
-SPAN: Final = "ha pu si ib"
-"""A span is taken, pushed on the swept stack, and set up."""
-FREED: Final = "hf co"
-"""A span goes back to the page heap."""
-STOPPED: Final = "gc ph np"
-MARKED: Final = "ph ph sg np"
-"""The world is stopped to begin marking, and to end it."""
-FLUSHED: Final = "pf ra {} ra pf"
-"""An mcache is flushed, with what it holds."""
-KEPT: Final = "sc se pu"
-DIED: Final = "sc se fs hf co"
-"""A sweep finds that something lives, or nothing."""
-SEARCHED: Final = "sc ct se pu cr"
-"""A span is taken from the empty list, and swept."""
-
-Told = tuple[Operation, str]
 
 
 def chunks(player: Player) -> None:
@@ -149,234 +110,38 @@ def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
     return case
 
 
-def start() -> Operation:
-    """Begin to mark, and hear all of it."""
+def with_one_swept(size: int) -> tuple[CheckedPlayer, Course[int]]:
+    """Return a heap of one listed span, of objects of a size, and the sweep that another thread has
+    begun of it: that one owns the span, and has not looked at its marks yet.
+    """
+    player = CheckedPlayer(2)
+    for _, act in (allocate(size), flush(), cycle("all live", every)):
+        act(player)
+    sweeping = sweepone(player.state, Actor(1, 1), "bg")
+    told = [type(next(sweeping)).__name__ for _ in range(2)]
+    promise(told == ["BufferPop", "SweepClaim"], f"SWP-15: {told} of a sweep that begins")
+    return player, sweeping
 
-    def act(player: Player) -> None:
-        player.ask(program.StartCycle(0))
 
-    return "start", act
-
-
-def searched(pages: int) -> str:
-    """Return what the reclaimer tells that goes through an arena and has not found the pages."""
-    return f"rb {'rc rc ' * CHUNKS * pages}rc re"
-
-
-SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = (
-    (
-        "new spans",
-        CheckedPlayer,
-        (
-            (allocate(8192), f"cm {MAPPED} {SPAN} cg rn m"),
-            (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
-            (allocate(4096), f"cm {GROWTH} {SPAN} cg rn m"),
-            (allocate(4096), "m"),
-            (allocate(40_000), f"{GROWTH} {SPAN} m"),
-            (allocate(6, True), f"cm {GROWTH} {SPAN} cg rn m"),
-            (allocate(6, True), "t"),
-            (allocate(0), ""),
-            (flush(), "ra un um un un ra np"),
-        ),
-    ),
-    (
-        "just the rest of an arena",
-        CheckedPlayer,
-        ((allocate(40 * MIB), f"{MAPPED} {SPAN} m"), (allocate(24 * MIB), f"{GROWTH} {SPAN} m")),
-    ),
-    (
-        "an empty cycle",
-        CheckedPlayer,
-        ((start(), STOPPED), (end(), f"{MARKED} {FLUSHED.format('')}"), (sweep_one(), "po sd")),
-    ),
-    (
-        "what is cached lives",
-        CheckedPlayer,
-        (
-            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
-            (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
-            (cycle("all live", every), f"{MARKED} {FLUSHED.format(f'un um {KEPT} un {KEPT}')}"),
-            (sweep_one(), "po dr po dr po sd"),
-            (start(), f"{STOPPED}"),
-        ),
-    ),
-    (
-        "nothing lives",
-        CheckedPlayer,
-        (
-            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
-            (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
-            (allocate(40_000), f"{GROWTH} {SPAN} m"),
-            (cycle("none live", none), f"{MARKED} {FLUSHED.format(f'un um {DIED} un {DIED}')}"),
-            (finish_sweeping(), f"po sc se {FREED} po dr po dr po sd"),
-        ),
-    ),
-    (
-        "refills out of the lists",
-        CheckedPlayer,
-        (
-            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
-            (allocate(4096), "m"),
-            (allocate(4096), f"ro cm {GROWTH} {SPAN} cg rn m"),
-            (allocate(4096), "m"),
-            (allocate(4096), f"ro cm {GROWTH} {SPAN} cg rn m"),
-            (cycle("odd live", odd), f"{MARKED} {FLUSHED.format(f'un um {DIED}')}"),
-            (allocate(4096), f"{SEARCHED} rn m"),
-            (flush(), "ra un ra np"),
-        ),
-    ),
-    (
-        "swept spans with room",
-        CheckedPlayer,
-        (
-            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
-            (flush(), "ra un um ra np"),
-            (allocate(4096), "ct rn m"),
-            (flush(), "ra un ra np"),
-            (cycle("odd live", odd), f"{MARKED} {FLUSHED.format('')}"),
-            (sweep_one(), "po sc se fs pu"),
-            (allocate(4096), "ct rn m"),
-        ),
-    ),
-    (
-        "an unswept span with room",
-        CheckedPlayer,
-        (
-            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
-            (flush(), "ra un um ra np"),
-            (cycle("all live", every), f"{MARKED} {FLUSHED.format('')}"),
-            (allocate(4096), "sc ct se pu rn m"),
-        ),
-    ),
-    (
-        "full spans",
-        CheckedPlayer,
-        (
-            (allocate(8192), f"cm {MAPPED} {SPAN} cg rn m"),
-            (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
-            (cycle("all live", every), f"{MARKED} {FLUSHED.format(f'un {KEPT}')}"),
-            (allocate(8192), f"{SEARCHED} cm {searched(1)} {GROWTH} {SPAN} cg rn m"),
-        ),
-    ),
-    (
-        "the reclaimer",
-        CheckedPlayer,
-        (
-            (allocate(40_000), f"{MAPPED} {SPAN} m"),
-            (allocate(80_000), f"{GROWTH} {SPAN} m"),
-            (cycle("none live", none), f"{MARKED} {FLUSHED.format('')}"),
-            (allocate(40_000), f"rb rc sc se {FREED} sc se {FREED} rc re {SPAN} m"),
-            (allocate(8192), f"cm rb rk re {SPAN} cg rn m"),
-            (allocate(16384), f"cm rb rk re {SPAN} cg rn m"),
-        ),
-    ),
-    (
-        "a debt",
-        CheckedPlayer,
-        (
-            (allocate(40 * MIB), f"{MAPPED} {SPAN} m"),
-            (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
-            (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
-            (cycle("all live", every), f"{MARKED} {FLUSHED.format(f'un {KEPT}')}"),
-            (
-                allocate(24 * MIB),
-                f"dd po dr po {KEPT} dd po {KEPT} {searched(1)} gr ga gd vc gs co {SPAN} m",
-            ),
-        ),
-    ),
-    (
-        "Ps",
-        CheckedPlayer,
-        (
-            (set_procs(3), "np mc pi mc pi"),
-            (allocate(4096, p=1), f"cm {MAPPED} {SPAN} cg rn m"),
-            (set_procs(1), "np pd ra un um ra mc pd ra ra mc"),
-        ),
-    ),
-    (
-        "manual spans and the scavenger",
-        CheckedPlayer,
-        (
-            (take_manual(4), f"{MAPPED} ha ma"),
-            (take_manual(4), f"{GROWTH} ha ma"),
-            (take_manual(4), f"{GROWTH} ha ma"),
-            (free_manual(0), FREED),
-            (free_manual(-1), FREED),
-            (scavenge_all(), "vb vs co vs co ve"),
-            (free_manual(0), FREED),
-        ),
-    ),
-    *(
-        (
-            f"huge pages in runs of {pages} pages",
-            CheckedPlayer,
-            (
-                (take_manual(pages, "other"), f"{MAPPED} ha ma"),
-                (take_manual(pages, "other"), f"{GROWTH} ha ma"),
-                (take_manual(pages, "other"), f"{GROWTH} ha ma"),
-                (take_manual(pages, "other"), f"{GROWTH} ha ma"),
-                (free_manual(0), FREED),
-                (free_manual(1), FREED),
-                (free_manual(0), FREED),
-                (scavenge_all(), "vb vs co ve"),
-            ),
-        )
-        for pages in (128, 200, 256, 512)
-    ),
-    (
-        "the scavenger later",
-        CheckedPlayer,
-        (
-            (allocate(40 * MIB), f"{MAPPED} {SPAN} m"),
-            (cycle("none live", none), f"{MARKED} {FLUSHED.format('')}"),
-            (finish_sweeping(), f"po sc se {FREED} po sd"),
-            (scavenge_later(10**9), "vb vs co ve vb vs co ve"),
-        ),
-    ),
-    (
-        "what a record hangs on",
-        CheckedPlayer,
-        (
-            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
-            (flush(), "ra un um ra np"),
-            (cycle("all live", every), f"{MARKED} {FLUSHED.format('')}"),
-            (add_special("finalizer", 0), KEPT),
-            (have_swept(), ""),
-            (cycle("all live", every), f"{MARKED} {FLUSHED.format('')}"),
-            (have_swept(), KEPT),
-        ),
-    ),
-)
-"""Programs, and what each of their operations tells, by the names of the trace format."""
+def is_told_as_passed_over(player: CheckedPlayer, size: int, rule: str) -> None:
+    """Require of an allocation that it walks past a span that is being swept, and tells of it."""
+    player.told.clear()
+    allocate(size)[1](player)
+    kinds = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
+    promise(kinds == ["ck", "cm"], f"{rule}: {kinds} of a walk past a span that is being swept")
 
 
 def full_ones_passed_over(met: Counter[str]) -> None:
     """Who walks the empty list tells of a span there that another thread is sweeping, too."""
-    player = CheckedPlayer(2)
-    for _, act in (allocate(8192), flush(), cycle("all live", every)):
-        act(player)
-    sweeping = sweepone(player.state, Actor(1, 1), "bg")
-    for _ in range(2):
-        next(sweeping)
-    player.told.clear()
-    allocate(8192)[1](player)
-    kinds = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
-    promise(kinds == ["ck", "cm"], f"CEN-4: {kinds} of a walk past a span that is being swept")
+    player, _ = with_one_swept(8192)
+    is_told_as_passed_over(player, 8192, "CEN-4")
     met["full ones passed over"] += 1
 
 
 def passed_over(met: Counter[str]) -> None:
     """Who walks a list tells of each span that another thread is sweeping."""
-    player = CheckedPlayer(2)
-    for _, act in (allocate(4096), flush(), cycle("all live", every)):
-        act(player)
-    sweeping = sweepone(player.state, Actor(1, 1), "bg")
-    told = [type(next(sweeping)).__name__ for _ in range(2)]
-    promise(told == ["BufferPop", "SweepClaim"], f"SWP-15: {told} of a sweep that begins")
-    player.told.clear()
-    allocate(4096)[1](player)
-    kinds = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
-    promise(kinds == ["ck", "cm"], f"CEN-3: {kinds} of a walk past a span that is being swept")
+    player, sweeping = with_one_swept(4096)
+    is_told_as_passed_over(player, 4096, "CEN-3")
     span = player.heap.span_of(player.order[0])
     state, thread = player.state, player.state.thread_of(Actor(1, 1))
     promise(publisher_of(state, span) is None, "SWP-29: a sweep that is not complete is seen")
