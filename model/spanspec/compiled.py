@@ -143,9 +143,9 @@ def how(folder: Path) -> Running:
         return Running(False, manifest.reason)
     if not present:
         return Running(False, "it was compiled for another Python")
-    stale = [name for name, known in manifest.compiled.items() if _differs(folder, name, known, 1)]
-    stale += [name for name, known in manifest.read.items() if _differs(folder, name, known, 0)]
-    stale += present ^ manifest.compiled.keys()
+    stale = list(present ^ manifest.compiled.keys())
+    for table, bodies in ((manifest.compiled, True), (manifest.read, False)):
+        stale += [name for name in table if _differs(folder, name, table[name], bodies=bodies)]
     if stale:
         names = tuple(sorted(set(stale)))
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
@@ -172,13 +172,13 @@ def in_main_interpreter() -> bool:
     return places[0] == places[1]
 
 
-def _differs(folder: Path, name: str, known: Digest, bodies: bool | int) -> bool:
+def _differs(folder: Path, name: str, known: Digest, *, bodies: bool) -> bool:
     """Tell whether a source is another one than the build saw; a changed comment is no change."""
     source = folder / name
     try:
         if hash_of(source.read_bytes()) == known.text:
             return False
-        return digest(source, bodies=bool(bodies)).syntax != known.syntax
+        return digest(source, bodies=bodies).syntax != known.syntax
     except (OSError, SyntaxError, ValueError):
         return True
 

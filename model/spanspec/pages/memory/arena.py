@@ -6,14 +6,14 @@ refuse, or answer with another place than the one hinted at.
 
 from typing import Final, Protocol
 
-from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
+from spanspec.base.constants import ARENA_BASE, HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.records import Record
 from spanspec.base.words import M64, U64
 from spanspec.pages.tables.pagemap import MAX_ARENAS, arena_index
 from spanspec.pages.tables.runs import Bounds, round_up
 
 NUM_HINTS: Final = 0x80
-HINT_BASE: Final = 0xC0 << 32
+HINT_DISTANCE: Final = 1 << 40
 """The hints are 0x00c000000000, 0x01c000000000, ... 0x7fc000000000 (AR-1)."""
 
 
@@ -29,7 +29,7 @@ def initial_hints() -> tuple[Hint, ...]:
 
     Rules: AR-1.
     """
-    return tuple(Hint(number << 40 | HINT_BASE, False) for number in range(NUM_HINTS))
+    return tuple(Hint(ARENA_BASE + number * HINT_DISTANCE, False) for number in range(NUM_HINTS))
 
 
 class Os(Protocol):

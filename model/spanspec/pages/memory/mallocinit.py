@@ -1,12 +1,14 @@
 """What the allocator requires of the machine before anything is allocated (AR-1, T-1 to T-6)."""
 
+from typing import Final
+
 from spanspec.base.constants import MIN_PHYS_PAGE_SIZE, TINY_SIZE, TINY_SIZE_CLASS
 from spanspec.base.records import Record
 from spanspec.base.sizeclass import CLASS_TO_SIZE
 from spanspec.base.words import U64
-from spanspec.pages.tables.runs import PhysicalPages
+from spanspec.pages.tables.runs import PhysicalPages, round_up
 
-HEAP_ARENA_BITMAP_BYTES = 2 << 20
+HEAP_ARENA_BITMAP_BYTES: Final = 2 << 20
 """Bytes of the bitmap that tells pointers from scalars, for each arena (CONST-2)."""
 
 
@@ -67,8 +69,8 @@ def linear_alloc(linear: LinearAlloc, size: U64, align: U64, phys_page: U64) -> 
 
     Rules: AR-2 AR-3.
     """
-    address = (linear.next + align - 1) & ~(align - 1)
+    address = round_up(linear.next, align)
     if address + size > linear.end:
         return Placed(0, linear)
-    end = (address + size - 1 + phys_page - 1) & ~(phys_page - 1)
+    end = round_up(address + size - 1, phys_page)
     return Placed(address, LinearAlloc(address + size, max(linear.mapped, end), linear.end))

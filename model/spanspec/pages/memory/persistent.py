@@ -44,6 +44,10 @@ Statistic = Literal["mspan_sys", "mcache_sys", "gc_sys", "other_sys"]
 """What memory of the runtime is counted as."""
 
 
+NO_MEMORY_FOR_OWN: Final = "T-26: runtime: cannot allocate memory"
+"""The fatal check of persistentalloc, where the operating system refuses memory."""
+
+
 class Chunk(Record, frozen=True):
     """What persistentalloc cuts up: the address of a chunk, 0 for none, and the bytes taken."""
 
@@ -120,7 +124,7 @@ class Metadata:
         align: U64,
         statistic: Statistic | None,
         p: int,
-        otherwise: str = "T-26: runtime: cannot allocate memory",
+        otherwise: str = NO_MEMORY_FOR_OWN,
     ) -> U64:
         """Take memory that is never given back; return its address.
 
@@ -137,8 +141,7 @@ class Metadata:
         chunk = self.chunks.get(p, NO_CHUNK)
         offset = offset_in(chunk, size, align)
         if offset is None:
-            refused = "T-26: runtime: cannot allocate memory"
-            base = self.sys_alloc(PERSISTENT_CHUNK, "other_sys", refused)
+            base = self.sys_alloc(PERSISTENT_CHUNK, "other_sys", NO_MEMORY_FOR_OWN)
             chunk, offset = Chunk(base, 0), round_up(8, align)
         self.chunks[p] = Chunk(chunk.base, offset + size)
         if statistic != "other_sys":
