@@ -73,6 +73,7 @@ PARTS = {
         "machine",
         "memstats",
         "parts",
+        "changes",
         "picture",
         "snapshot",
         "heap",

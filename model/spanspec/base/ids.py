@@ -27,7 +27,7 @@ Address = NewType("Address", int)
 """An address in the heap, in bytes."""
 
 PId = NewType("PId", int)
-"""Identity of a P: its number and 1; 0 is that of no P."""
+"""Identity of a P among those that have an mcache: its number plus 1; 0 stands for no P."""
 
 SpecialId = NewType("SpecialId", int)
 """Identity of a special record within a span: of an offset and a kind."""

@@ -23,6 +23,13 @@ ChunkStage = Literal["beg", "end", "done"]
 """A chunk of the reclaimer begins, has ended, or there is none left."""
 
 
+Purpose = Literal["stack", "gc", "other"]
+"""What a manual span is for: stacks, the collector's work buffers, or something else."""
+
+ScavengedBy = Literal["bg", "grow", "FreeOSMemory"]
+"""On whose behalf memory is released: the background's, a growth's, or the program's."""
+
+
 class HeapAllocates(SpanEvent, frozen=True, tag="ha"):
     """A free span was chosen, and perhaps split; the result is the span of the event."""
 
@@ -56,7 +63,7 @@ class SpanInitialized(ClassedSpanEvent, frozen=True, tag="ib"):
 class SpanManual(SpanEvent, frozen=True, tag="ma"):
     """The span becomes a manual span, for stacks or work buffers."""
 
-    purpose: Literal["stack", "gc", "other"] = field(name="for")
+    purpose: Purpose = field(name="for")
     needzero: Flag = field(name="nz")
     npages: Pages = field(name="np")
 
@@ -128,7 +135,7 @@ class ScavengeIfNeeded(ThreadEvent, frozen=True, tag="vc"):
 class ScavengeBegins(ThreadEvent, frozen=True, tag="vb"):
     """The scavenger begins to release bytes."""
 
-    by: Literal["bg", "grow", "FreeOSMemory"]
+    by: ScavengedBy
     wanted: Word = field(name="n")
     retained: Bytes = field(name="ret")
     goal: Word
@@ -152,7 +159,7 @@ class ScavengesSpan(SpanEvent, frozen=True, tag="vs"):
 class ScavengeEnds(ThreadEvent, frozen=True, tag="ve"):
     """The scavenger has released so many bytes."""
 
-    by: Literal["bg", "grow", "FreeOSMemory"]
+    by: ScavengedBy
     released: Bytes = field(name="rel")
 
 

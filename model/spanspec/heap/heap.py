@@ -15,7 +15,6 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.records import Record
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
-from spanspec.heap.courses import cycle
 from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.malloc import ZERO_BASE, array_size
 from spanspec.heap.courses.procs import boot, procresize
@@ -38,6 +37,7 @@ from spanspec.heap.program import (
     SweepOne,
 )
 from spanspec.heap.snapshot import Snapshot, snapshot_of
+from spanspec.heap.state.addresses import span_at
 from spanspec.heap.state.allp import NO_P
 from spanspec.pages.courses.bgscavenge import Scavenger
 from spanspec.pages.memory.arena import Os
@@ -227,13 +227,13 @@ class Heap:
 
         Raises: Refused if there is none.
         """
-        span = cycle.span_at(self.state, address)
+        span = span_at(self.state, address)
         require(span != NOBODY, f"{address:#x} lies in no span in use")
         return span
 
     def is_allocated(self, address: U64) -> bool:
         """Tell whether an address lies in an object that is allocated, or not yet found dead."""
-        span = cycle.span_at(self.state, address)
+        span = span_at(self.state, address)
         if span == NOBODY:
             return False
         found = find_object(self.state.spans[span], address)

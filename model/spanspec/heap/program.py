@@ -6,8 +6,8 @@ one decision of theirs; `p` is the P on which it is taken.
 
 from spanspec.base.records import Record
 from spanspec.base.words import U64
+from spanspec.events.heap_events import Purpose
 from spanspec.heap.state.pacing import Effort
-from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 

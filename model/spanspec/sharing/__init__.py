@@ -6,7 +6,7 @@ a thread does between two steps nobody else can see: each compare-and-swap, each
 sweepgen, each move between lists and each push or pop is a step of its own.
 
 * `records`: what a span, a thread, a P and a slot are to the protocol;
-* `sweeping`, `caching`, `cycle`: the steps;
+* `sweeping`, `cachespan`, `caching`, `cycle`: the steps;
 * `invariant`: what holds after every step;
 * `steps`: all steps in one table, for those who run, search or prove.
 """

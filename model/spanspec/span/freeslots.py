@@ -1,7 +1,7 @@
 """The abstract layer of a span: which slots are allocated, and nothing else.
 
 This is what an allocator must do, said without freeindex or cache: *the next free slot is the
-lowest free one*. The windowed layer (`allocache`) is proved to do exactly this.
+lowest free one*. The windowed layer (`alloccache`) is proved to do exactly this.
 """
 
 from spanspec.base.bitmap import Bitmap

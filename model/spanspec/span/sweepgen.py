@@ -40,17 +40,18 @@ def is_cached(sg: U32, gen: U32) -> bool:
     return gen == (sg + 3) & M32
 
 
+def is_in_mcache(sg: U32, gen: U32) -> bool:
+    """Tell whether an mcache has the span, since before this cycle or in it (SWP-1)."""
+    return is_stale(sg, gen) or is_cached(sg, gen)
+
+
 def is_legal(sg: U32, gen: U32) -> bool:
     """Tell whether an in-use span may have this generation.
 
     Rules: SWP-1 SWP-5.
     """
     return (
-        needs_sweep(sg, gen)
-        or is_sweeping(sg, gen)
-        or is_swept(sg, gen)
-        or is_stale(sg, gen)
-        or is_cached(sg, gen)
+        needs_sweep(sg, gen) or is_sweeping(sg, gen) or is_swept(sg, gen) or is_in_mcache(sg, gen)
     )
 
 
@@ -102,7 +103,7 @@ def leave_cache(sg: U32, gen: U32) -> U32:
 
     Rules: SWP-3 CEN-12.
     """
-    assert is_stale(sg, gen) or is_cached(sg, gen), "CEN-12: the span is in no cache"
+    assert is_in_mcache(sg, gen), "CEN-12: the span is in no cache"
     # A stale span goes straight to sg-1: had it been visible at sg-2 in between, somebody else
     # could have claimed it.
     return (sg - 1) & M32 if is_stale(sg, gen) else sg

@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from spanproof.fuzz.differences.differences import NoMemory as NoMemory
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.scheduler import Scheduler
+from spanspec.events.heap_events import Purpose
 from spanspec.heap.parts import Part, Wanted, Whole
-from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 Event = Mapping[str, object]

@@ -46,7 +46,7 @@ from spanproof.fuzz.programs.heapprogram import (
     Sweep,
     TakeManual,
 )
-from spanspec.pages.courses.pagealloc import Purpose
+from spanspec.events.heap_events import Purpose
 
 P = st.sampled_from(PS)
 NUMBER = st.integers(0, 99)

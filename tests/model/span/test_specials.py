@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from spanspec.base.bitmap import Bits
 from spanspec.base.steps import NotAStep
-from spanspec.heap.courses.specials import DueTable, SpanSpecials, SpecialTable, by_fate
+from spanspec.heap.state.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.span.mspan import Mspan, init_span, set_marked
 from spanspec.span.specials import (
     FINALIZER,

@@ -17,11 +17,12 @@ from spanproof.support.files.traces import bundled_traces
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
+from spanspec.events.heap_events import Purpose
 from spanspec.heap import Heap
 from spanspec.heap.courses.procs import procresize
 from spanspec.heap.program import StartCycle
 from spanspec.heap.state.collector import STOPPED_TO_SWEEP
-from spanspec.pages.courses.pagealloc import Purpose, allocate, free_manual, make_manual
+from spanspec.pages.courses.pagealloc import allocate, free_manual, make_manual
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.tables.runs import AMD64
 

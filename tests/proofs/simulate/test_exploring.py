@@ -117,7 +117,7 @@ LEFT_OUT = [
     KnownBug(
         "the push on the swept stack",
         "plain",
-        "heap.courses.sweeping",
+        "heap.courses.sweepspan",
         "    take(state, PUSH, thread, place=place, p=actor.p)\n",
         "",
         "a swept span is told to be pushed, and is not",
@@ -125,7 +125,7 @@ LEFT_OUT = [
     KnownBug(
         "the store of a sweep that is complete",
         "plain",
-        "heap.courses.sweeping",
+        "heap.courses.sweepspan",
         "        publish_alone(state, thread)\n",
         "        pass\n",
         "a sweep that freed nothing does not publish the generation",

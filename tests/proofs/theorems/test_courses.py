@@ -74,7 +74,7 @@ def test_a_mutant_is_refuted_by_a_program(name: str) -> None:
 @pytest.mark.parametrize("name", [QUICK])
 def test_a_plain_copy_tells_which_functions_ran(name: str) -> None:
     ran = functions_run_by((name,))[name]
-    assert "spanspec.heap.courses.sweeping.after_specials" in ran
+    assert "spanspec.heap.courses.sweepspan.after_specials" in ran
     assert "spanspec.pages.freeset.treap.Treap.find" in ran
     assert "spanspec.pages.memory.mallocinit.linear_alloc" not in ran
     assert len(ran) == len(set(ran)), "what a function defines inside counts as it does"

@@ -32,7 +32,7 @@ def test_every_situation_is_asked_for(name: str) -> None:
         ),
         (
             "protocol.claim-listed",
-            "spanspec.sharing.steps.caching",
+            "spanspec.sharing.steps.cachespan",
             "(it.place == EMPTY and on_empty(sg, it.sweepgen) == CLAIM)",
             "False",
             "it is in empty",

@@ -1,7 +1,5 @@
 """The collector's cycle as the allocator sees it (rules SWP-32 to SWP-37, MC-12, MAL-24)."""
 
-from spanspec.base.constants import PAGE_SHIFT
-from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.courses.course import Course, StopsWorld
@@ -27,7 +25,6 @@ from spanspec.pages.pageheap import Actor, who
 from spanspec.sharing.steps.cycle import all_flushed
 from spanspec.sharing.steps.steps import FLUSH, START_CYCLE
 from spanspec.span.markbits import NEXT_EPOCH
-from spanspec.span.mspan import IN_USE, MANUAL
 from spanspec.span.specials import FINALIZER
 from spanspec.span.sweepgen import is_legal_between_cycles
 
@@ -235,37 +232,9 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
     )
 
 
-def pointer_is_bad(state: HeapState, address: U64) -> bool:
-    """Tell whether no sound program holds a pointer: into free memory, or beyond a span's objects.
-
-    Pointers outside the heap, and into stacks, are none of the collector's business.
-
-    Rules: SPAN-19 HEAP-6 T-85.
-    """
-    span = state.pages.map.span_of(address)
-    if span == NOBODY:
-        return False
-    run, record = state.pages.runs[span], state.spans.get(span)
-    if run.state == IN_USE and record is not None:
-        return not record.base <= address < record.limit
-    return run.state != MANUAL
-
-
 def may_free(state: HeapState) -> bool:
     """Tell whether spans may leave use or manual use: not while marking.
 
     Rules: SPAN-2 I-25.
     """
     return state.phase == OFF
-
-
-def span_at(state: HeapState, address: U64) -> int:
-    """Return the in-use span whose pages hold an address, or NOBODY.
-
-    Rules: HEAP-7.
-    """
-    span = state.pages.map.span_of(address)
-    record = state.spans.get(span)
-    if record is None or not record.base <= address < record.base + (record.npages << PAGE_SHIFT):
-        return NOBODY
-    return span

@@ -12,7 +12,8 @@ from spanspec.events import span_events as ev
 from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.newspan import take_span
 from spanspec.heap.courses.publishing import see_published
-from spanspec.heap.courses.sweeping import claimed, deduct_sweep_credit, sweep_span
+from spanspec.heap.courses.sweeping import deduct_sweep_credit
+from spanspec.heap.courses.sweepspan import claimed, sweep_span
 from spanspec.heap.state.accounts import (
     CHARGE_CACHED,
     HAND_BACK,

@@ -6,7 +6,8 @@ from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.heap.courses.course import Course, NeedPages
 from spanspec.heap.courses.reclaim import reclaim
-from spanspec.heap.courses.sweeping import deduct_sweep_credit, pushed
+from spanspec.heap.courses.sweeping import deduct_sweep_credit
+from spanspec.heap.courses.sweepspan import pushed
 from spanspec.heap.state.accounts import COUNT_LARGE
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance, change_bits, take, take_bits, use_span

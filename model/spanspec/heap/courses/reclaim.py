@@ -4,7 +4,7 @@ from spanspec.base.constants import PAGE_SIZE, PAGES_PER_ARENA
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.heap.courses.course import Course
-from spanspec.heap.courses.sweeping import claimed, sweep_span
+from spanspec.heap.courses.sweepspan import claimed, sweep_span
 from spanspec.heap.state.progress import (
     CHUNK_PAGES,
     END_RECLAIMING,

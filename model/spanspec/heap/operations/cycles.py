@@ -11,6 +11,7 @@ from spanspec.heap.courses.sweeping import NOTHING_LEFT, ensure_swept, finish_sw
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.operations.refusals import require
 from spanspec.heap.program import EnsureSwept, FinishCycle, Input, MarkObject, SetGcPercent
+from spanspec.heap.state.addresses import pointer_is_bad, span_at
 from spanspec.heap.state.collector import MARK, OFF
 from spanspec.heap.state.pacing import SET_PACE
 from spanspec.heap.state.state import HeapState
@@ -45,9 +46,9 @@ def mark(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     address = request.address
     if address == ZERO_BASE:
         return
-    bad = cycle.pointer_is_bad(state, address)
+    bad = pointer_is_bad(state, address)
     require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
-    span = cycle.span_at(state, address)
+    span = span_at(state, address)
     require(span != NOBODY, f"{address:#x} is in no object")
     record = state.spans[span]
     found = find_object(record, address)
@@ -102,7 +103,7 @@ def finish(state: HeapState, actor: Actor, request: Input) -> Course[int]:
 def have_swept(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Have the span that holds an address swept, if nobody has yet."""
     assert isinstance(request, EnsureSwept)
-    span = cycle.span_at(state, request.address)
+    span = span_at(state, request.address)
     require(span != NOBODY, f"{request.address:#x} lies in no span in use")
     yield from ensure_swept(state, actor, span)
 

@@ -9,16 +9,17 @@ a pointer to one.
 from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
-from spanspec.heap.courses import cycle
 from spanspec.heap.courses.course import Course, StopsWorld
 from spanspec.heap.courses.cycle import start_the_world
 from spanspec.heap.courses.malloc import ZERO_BASE
 from spanspec.heap.courses.mcache import flush_all_mcaches
-from spanspec.heap.courses.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
-from spanspec.heap.courses.sweeping import ensure_swept, specials_of
+from spanspec.heap.courses.sweeping import ensure_swept
+from spanspec.heap.courses.sweepspan import specials_of
 from spanspec.heap.operations.refusals import Refused, require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
+from spanspec.heap.state.addresses import pointer_is_bad, span_at
 from spanspec.heap.state.collector import LOOK_THROUGH, OFF
+from spanspec.heap.state.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance, after
 from spanspec.pages.pageheap import Actor
@@ -33,7 +34,7 @@ def heap_span(state: HeapState, address: U64, otherwise: str) -> int:
 
     Rules: HEAP-7 T-40 T-41.
     """
-    span = cycle.span_at(state, address)
+    span = span_at(state, address)
     there = span != NOBODY and address < state.spans[span].limit
     require(there, f"{otherwise}: {address:#x}")
     return span
@@ -46,9 +47,9 @@ def find_for_finalizer(state: HeapState, address: U64) -> None:
 
     Rules: SPAN-19 SWP-24 T-85.
     """
-    bad = cycle.pointer_is_bad(state, address)
+    bad = pointer_is_bad(state, address)
     require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
-    inside = cycle.span_at(state, address) != NOBODY
+    inside = span_at(state, address) != NOBODY
     require(inside, f"SetFinalizer: pointer not in allocated block: {address:#x}")
     check_place(state, address, "SetFinalizer: pointer not at beginning of allocated block")
 
@@ -60,7 +61,7 @@ def check_place(state: HeapState, address: U64, otherwise: str) -> None:
 
     Rules: SWP-24 SPAN-19.
     """
-    record = state.spans[cycle.span_at(state, address)]
+    record = state.spans[span_at(state, address)]
     found = find_object(record, address)
     first = found.base == address or record.spanclass == TINY_SPAN_CLASS
     require(first, f"{otherwise}: {address:#x}")

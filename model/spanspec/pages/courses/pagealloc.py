@@ -1,7 +1,7 @@
 """Taking spans from the page heap and giving them back (rules HEAP-13, HEAP-24 to HEAP-28)."""
 
 from collections.abc import Generator
-from typing import Final, Literal
+from typing import Final
 
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import SpanId
@@ -23,8 +23,6 @@ from spanspec.pages.tables.steps import (
     use_manually,
 )
 from spanspec.span.mspan import IN_USE
-
-Purpose = Literal["stack", "gc", "other"]
 
 NO_MEMORY: Final = -1
 """The answer of `allocate` when the operating system has nothing more."""
@@ -69,7 +67,7 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
     return span
 
 
-def make_manual(heap: PageHeap, actor: Actor, span: int, purpose: Purpose) -> hev.SpanManual:
+def make_manual(heap: PageHeap, actor: Actor, span: int, purpose: hev.Purpose) -> hev.SpanManual:
     """Let a span that was just taken become a manual one, for stacks or work buffers.
 
     Rules: HEAP-24 HEAP-25.

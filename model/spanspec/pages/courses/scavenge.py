@@ -1,6 +1,6 @@
 """The scavenger: what it releases, and how it is paced (rules SCAV-1 to SCAV-18)."""
 
-from typing import Final, Literal
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -34,8 +34,6 @@ RETAIN_EXTRA_DIVISOR: Final = 10
 
 EVERYTHING: Final = M64
 """The number of bytes by which FreeOSMemory asks for all there is (SCAV-13)."""
-
-Why = Literal["bg", "grow", "FreeOSMemory"]
 
 
 # --- pacing -------------------------------------------------------------------------------------
@@ -178,7 +176,7 @@ def split_address(phys: PhysicalPages, run: PageRun, size: U64) -> U64:
     return at
 
 
-def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
+def scavenge(heap: PageHeap, actor: Actor, why: hev.ScavengedBy, nbytes: U64) -> Steps:
     """Release at least `nbytes` bytes if there are so many, from high addresses to low ones.
 
     Runs with a huge page come first. Each is looked up anew, below the one before.

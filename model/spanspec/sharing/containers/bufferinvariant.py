@@ -12,7 +12,7 @@ from spanspec.sharing.tables.records import NO_SPAN, SharedSpan
 Content = Table[PlaceId, SpanId]
 """What is at each place."""
 
-Entries = Table[SpanId, PlaceId]
+EntryPlaces = Table[SpanId, PlaceId]
 """The place of each span's entry."""
 
 
@@ -22,7 +22,7 @@ def is_in_buffer(it: SharedSpan, number: U8) -> bool:
 
 
 def has_entry_as_told(
-    places: Content, at: Entries, spans: Table[SpanId, SharedSpan], number: U8, span: SpanId
+    places: Content, at: EntryPlaces, spans: Table[SpanId, SharedSpan], number: U8, span: SpanId
 ) -> bool:
     """Tell whether a span has an entry just if its record says so.
 
@@ -32,7 +32,7 @@ def has_entry_as_told(
     return entry == is_in_buffer(spans[span], number)
 
 
-def place_is_of_its_span(places: Content, at: Entries, place: PlaceId) -> bool:
+def place_is_of_its_span(places: Content, at: EntryPlaces, place: PlaceId) -> bool:
     """Tell whether a place that is filled is the one of the span there: each has one entry.
 
     Rules: SWP-13.

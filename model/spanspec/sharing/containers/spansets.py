@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from spanspec.base.records import Record
 from spanspec.base.words import U8, U32
 from spanspec.sharing.tables.records import swept_buffer
-from spanspec.span.sweepgen import is_cached, is_stale, is_sweeping, is_swept, needs_sweep
+from spanspec.span.sweepgen import is_in_mcache, is_sweeping, is_swept, needs_sweep
 
 SetKind = Literal[1, 2]
 
@@ -106,7 +106,7 @@ def entries_hold(sg: U32, generation: U32, room: bool, large: bool, entries: Ent
 
 def set_of(sg: U32, generation: U32, room: bool, large: bool) -> str:
     """Return the set that a span should be in, in words."""
-    if is_cached(sg, generation) or is_stale(sg, generation) or is_sweeping(sg, generation):
+    if is_in_mcache(sg, generation) or is_sweeping(sg, generation):
         return "no swept set"
     kind = "partial" if kind_for(room, large) == PARTIAL else "full"
     return f"{kind} {'swept' if is_swept(sg, generation) else 'unswept'}"

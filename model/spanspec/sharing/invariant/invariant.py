@@ -9,6 +9,7 @@ from spanspec.base.words import M32
 from spanspec.sharing.invariant.threadinvariant import (
     creator_is_owner,
     filler_has_its_slot,
+    has_popped,
     holder_is_owner,
     is_refilling,
     popper_is_right,
@@ -24,11 +25,8 @@ from spanspec.sharing.tables.records import (
     HELD,
     IDLE,
     NO_SPAN,
-    POPPED,
     PUSHING,
     RELISTED,
-    SAW_UNUSED,
-    SAW_USED,
     SWEEPING,
     TAKING,
     UNLISTING,
@@ -41,6 +39,7 @@ from spanspec.sharing.tables.records import (
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 from spanspec.span.sweepgen import (
     is_cached,
+    is_in_mcache,
     is_legal,
     is_legal_between_cycles,
     is_stale,
@@ -88,10 +87,7 @@ def span_has_its_owner(state: Sharing, span: SpanId) -> bool:
     sg = state.sweepgen
     return not it.in_use or (
         (not is_sweeping(sg, it.sweepgen) or is_being_swept(state, span))
-        and (
-            not (is_stale(sg, it.sweepgen) or is_cached(sg, it.sweepgen))
-            or state.slots[it.cacher].span == span
-        )
+        and (not is_in_mcache(sg, it.sweepgen) or state.slots[it.cacher].span == span)
     )
 
 
@@ -131,9 +127,7 @@ def span_is_in_its_stack(state: Sharing, span: SpanId) -> bool:
     it = state.spans[span]
     sg = state.sweepgen
     popper = state.threads[it.popper]
-    popped = popper.span == span and (
-        popper.task == POPPED or popper.task == SAW_USED or popper.task == SAW_UNUSED
-    )
+    popped = popper.span == span and has_popped(popper)
     if not it.in_use:
         # A span that the reclaimer freed leaves its entry in the unswept stack.
         stale_entry = is_in_unswept(sg, it)
@@ -168,10 +162,7 @@ def span_is_listed_right(state: Sharing, span: SpanId) -> bool:
     settled = listed and it.has_free == (it.place == NONEMPTY)
     return (
         (it.place == NOWHERE or it.central == it.spanclass)
-        and (
-            it.place != NONEMPTY
-            or (it.has_free and not (is_stale(sg, it.sweepgen) or is_cached(sg, it.sweepgen)))
-        )
+        and (it.place != NONEMPTY or (it.has_free and not is_in_mcache(sg, it.sweepgen)))
         and (not needs_sweep(sg, it.sweepgen) or settled)
         and (not is_swept(sg, it.sweepgen) or settled or is_in_transit(state, span))
     )

@@ -5,11 +5,9 @@ Each predicate is said for itself; that exactly one of them holds is a theorem.
 
 from spanspec.base.ids import SpanId
 from spanspec.sharing.invariant.invariant import is_in_transit
+from spanspec.sharing.invariant.threadinvariant import has_popped
 from spanspec.sharing.tables.records import (
     EXAMINED,
-    POPPED,
-    SAW_UNUSED,
-    SAW_USED,
     SWEEPING,
     TAKING,
     Sharing,
@@ -91,7 +89,4 @@ def will_be_swept(state: Sharing, span: SpanId) -> bool:
     """
     it = state.spans[span]
     popper = state.threads[it.popper]
-    return is_in_unswept(state.sweepgen, it) or (
-        popper.span == span
-        and (popper.task == POPPED or popper.task == SAW_USED or popper.task == SAW_UNUSED)
-    )
+    return is_in_unswept(state.sweepgen, it) or (popper.span == span and has_popped(popper))

@@ -21,6 +21,7 @@ from spanspec.sharing.tables.records import (
     TAKING,
     UNLISTING,
     Sharing,
+    Thread,
     is_flushed,
     is_in_swept,
     is_in_unswept,
@@ -28,6 +29,14 @@ from spanspec.sharing.tables.records import (
 )
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 from spanspec.span.sweepgen import is_legal_between_cycles, is_sweeping, is_swept
+
+
+def has_popped(worker: Thread) -> bool:
+    """Tell whether a thread has popped a span, and neither claimed it nor left it alone yet.
+
+    Rules: SWP-14 SWP-15.
+    """
+    return worker.task == POPPED or worker.task == SAW_USED or worker.task == SAW_UNUSED
 
 
 def popper_is_right(state: Sharing, thread: ThreadId) -> bool:
@@ -38,8 +47,7 @@ def popper_is_right(state: Sharing, thread: ThreadId) -> bool:
     worker = state.threads[thread]
     it = state.spans[worker.span]
     sg = state.sweepgen
-    popped = worker.task == POPPED or worker.task == SAW_USED or worker.task == SAW_UNUSED
-    return not popped or (
+    return not has_popped(worker) or (
         worker.span != NO_SPAN
         and it.popper == thread
         and not is_in_unswept(sg, it)

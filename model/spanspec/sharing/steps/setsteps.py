@@ -1,9 +1,9 @@
 """The steps by which one span moves between caches, span sets and the page heap (VER-4).
 
-This is the protocol of `caching` and `sweeping` as it is from Go 1.15 on: a sweep publishes a span
-before it puts it into its set, a refill puts the full span into its set while the slot still has
-it, and takes another out of its set before it is cached. One span, Ps with one slot each, and a
-thread on each P are all there is: what other spans do does not matter to this one.
+This is the protocol of `cachespan`, `caching` and `sweeping` as it is from Go 1.15 on: a sweep
+publishes a span before it puts it into its set, a refill puts the full span into its set while the
+slot still has it, and takes another out of its set before it is cached. One span, Ps with one slot
+each, and a thread on each P are all there is: what other spans do does not matter to this one.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,13 +13,20 @@ from msgspec.structs import replace
 
 from spanspec.base.records import Record
 from spanspec.base.words import U8, U32
-from spanspec.sharing.containers.spansets import NO_ENTRIES, Entries, kind_for
+from spanspec.sharing.containers.spansets import (
+    FULL,
+    NO_ENTRIES,
+    PARTIAL,
+    Entries,
+    SetKind,
+    kind_for,
+)
 from spanspec.span.sweepgen import (
     claim_for_sweep,
     enter_cache,
     generation_of_new_span,
     is_cached,
-    is_stale,
+    is_in_mcache,
     is_sweeping,
     is_swept,
     leave_cache,
@@ -105,10 +112,10 @@ def changed(
     return replace(state, workers=workers, span=span or state.span)
 
 
-def unswept_entry(span: SetSpan, kind: int) -> bool:
+def unswept_entry(span: SetSpan, kind: SetKind) -> bool:
     """Tell whether an unswept set has an entry for the span."""
     entries = span.entries
-    return (entries.partial_unswept if kind == 1 else entries.full_unswept) > 0
+    return (entries.partial_unswept if kind == PARTIAL else entries.full_unswept) > 0
 
 
 def pushed(span: SetSpan) -> SetSpan:
@@ -191,7 +198,7 @@ def pop_swept(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     """
     it, worker = state.span, state.workers[thread]
     if is_vacant(worker) and it.entries.partial_swept > 0:
-        taken = replace(it, entries=it.entries.without(1, True))
+        taken = replace(it, entries=it.entries.without(PARTIAL, swept=True))
         yield changed(state, thread, replace(worker, task=HELD), taken)
 
 
@@ -203,9 +210,9 @@ def pop_unswept(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     it, worker = state.span, state.workers[thread]
     if worker.task != IDLE:
         return
-    for kind in (1, 2):
+    for kind in (PARTIAL, FULL):
         if unswept_entry(it, kind):
-            taken = replace(it, entries=it.entries.without(1 if kind == 1 else 2, False))
+            taken = replace(it, entries=it.entries.without(kind, swept=False))
             for keeps in (False, True) if is_vacant(worker) else (False,):
                 yield changed(state, thread, replace(worker, task=POPPED, keeps=keeps), taken)
 
@@ -245,7 +252,7 @@ def examine(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     if worker.task == SWEEPING:
         after = replace(worker, task=EXAMINED)
         yield changed(state, thread, after, replace(it, has_free=not it.large, bare=True))
-        yield changed(state, thread, after, replace(it, has_free=it.has_free, bare=False))
+        yield changed(state, thread, after, replace(it, bare=False))
         yield changed(state, thread, after, replace(it, has_free=not it.large, bare=False))
 
 
@@ -394,5 +401,5 @@ def is_in_cache(state: SetSystem) -> bool:
     Rules: I-19 MC-13.
     """
     it = state.span
-    held = is_cached(state.sweepgen, it.sweepgen) or is_stale(state.sweepgen, it.sweepgen)
+    held = is_in_mcache(state.sweepgen, it.sweepgen)
     return not it.in_use or held == any(worker.holds for worker in state.workers)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.base.steps import Step as StepOf
 from spanspec.base.steps import step_of
-from spanspec.sharing.steps import caching, cycle, sweeping
+from spanspec.sharing.steps import cachespan, caching, cycle, sweeping
 from spanspec.sharing.tables.records import NO_SPAN, Sharing
 
 Step = StepOf[Sharing]
@@ -36,18 +36,18 @@ PUSH: Final = _step(sweeping.may_push, sweeping.push, thread=ThreadId)
 PUBLISH_DEAD: Final = _step(sweeping.may_publish_dead, sweeping.publish_dead, thread=ThreadId)
 FREE: Final = _step(sweeping.may_free, sweeping.free, thread=ThreadId)
 CLAIM_LISTED: Final = _step(
-    caching.may_claim_listed, caching.claim_listed, thread=ThreadId, span=SpanId, slot=SlotId
+    cachespan.may_claim_listed, cachespan.claim_listed, thread=ThreadId, span=SpanId, slot=SlotId
 )
-MOVE_CLAIMED: Final = _step(caching.may_move_claimed, caching.move_claimed, thread=ThreadId)
+MOVE_CLAIMED: Final = _step(cachespan.may_move_claimed, cachespan.move_claimed, thread=ThreadId)
 TAKE_LISTED: Final = _step(
-    caching.may_take_listed, caching.take_listed, thread=ThreadId, span=SpanId, slot=SlotId
+    cachespan.may_take_listed, cachespan.take_listed, thread=ThreadId, span=SpanId, slot=SlotId
 )
-CHECK_ROOM: Final = _step(caching.may_check_room, caching.check_room, thread=ThreadId)
+CHECK_ROOM: Final = _step(cachespan.may_check_room, cachespan.check_room, thread=ThreadId)
 GROW: Final = _step(
-    caching.may_grow, caching.grow, thread=ThreadId, span=SpanId, slot=SlotId, large=bool
+    cachespan.may_grow, cachespan.grow, thread=ThreadId, span=SpanId, slot=SlotId, large=bool
 )
-USE: Final = _step(caching.may_use, caching.use, thread=ThreadId)
-LIST_GROWN: Final = _step(caching.may_list_grown, caching.list_grown, thread=ThreadId)
+USE: Final = _step(cachespan.may_use, cachespan.use, thread=ThreadId)
+LIST_GROWN: Final = _step(cachespan.may_list_grown, cachespan.list_grown, thread=ThreadId)
 INSTALL: Final = _step(caching.may_install, caching.install, thread=ThreadId)
 ALLOCATE: Final = _step(caching.may_allocate, caching.allocate, slot=SlotId, last=bool)
 RETIRE: Final = _step(caching.may_retire, caching.retire, slot=SlotId)

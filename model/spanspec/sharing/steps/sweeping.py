@@ -39,8 +39,7 @@ from spanspec.span.listing import (
 from spanspec.span.sweepgen import (
     check_unused,
     claim_for_sweep,
-    is_cached,
-    is_stale,
+    is_in_mcache,
     is_sweeping,
     is_swept,
     needs_sweep,
@@ -235,14 +234,6 @@ def relist(state: Sharing, thread: ThreadId) -> Sharing:
     it = state.spans[worker.span]
     relisted = replace(it, place=moved(it.place, EMPTY, NONEMPTY), central=it.spanclass)
     return with_both(state, thread, replace(worker, task=RELISTED), worker.span, relisted)
-
-
-def is_in_mcache(sg: U32, generation: U32) -> bool:
-    """Tell whether an mcache has a span, by its sweepgen.
-
-    Rules: SWP-1.
-    """
-    return is_stale(sg, generation) or is_cached(sg, generation)
 
 
 def publishes_alone(large: bool, preserve: bool, freed: bool) -> bool:

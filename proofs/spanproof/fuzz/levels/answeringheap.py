@@ -27,7 +27,7 @@ from spanproof.protocol.messages import (
     Returned,
 )
 from spanproof.protocol.messages import Refused as Declines
-from spanspec.pages.courses.pagealloc import Purpose
+from spanspec.events.heap_events import Purpose
 from spanspec.span.specials import SpecialKind
 
 ENCODER: Final = msgspec.json.Encoder()

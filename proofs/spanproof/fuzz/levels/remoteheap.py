@@ -24,7 +24,7 @@ from spanproof.protocol.messages import (
     Stopped,
     Turn,
 )
-from spanspec.pages.courses.pagealloc import Purpose
+from spanspec.events.heap_events import Purpose
 from spanspec.span.specials import SpecialKind
 
 UINT64: Final = (1 << 64) - 1

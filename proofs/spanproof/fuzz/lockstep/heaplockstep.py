@@ -44,7 +44,8 @@ from spanproof.fuzz.lockstep.novelty import Novelty
 from spanproof.fuzz.programs.heapprogram import HeapProgram, Step, Together, describe_step
 from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.fuzz.sides.shape import as_compared
-from spanspec.heap.parts import Changes, part_of
+from spanspec.heap.changes import Changes
+from spanspec.heap.parts import part_of
 from spanspec.invariants import Violation, violations, violations_at
 
 CHECKPOINT: Final = 512

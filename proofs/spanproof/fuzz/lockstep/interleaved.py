@@ -41,10 +41,10 @@ from spanproof.fuzz.sides.earlierlooks import Look
 from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanspec.base.ids import NOBODY
 from spanspec.heap.courses.course import Waits
-from spanspec.heap.courses.cycle import span_at
 from spanspec.heap.courses.publishing import see_published
 from spanspec.heap.courses.sweeping import seen_swept
 from spanspec.heap.machine import Steps
+from spanspec.heap.state.addresses import span_at
 from spanspec.span.sweepgen import needs_sweep
 
 DEBT: Final = "dd"

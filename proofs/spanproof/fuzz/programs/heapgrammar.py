@@ -32,7 +32,7 @@ from spanproof.fuzz.programs.heapprogram import (
     TakeManual,
 )
 from spanproof.fuzz.programs.places import PLACES, Place
-from spanspec.pages.courses.pagealloc import Purpose
+from spanspec.events.heap_events import Purpose
 from spanspec.span.specials import SpecialKind
 
 SEAMS: Final = (0, 1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32760, 32767, 32768, 32769)

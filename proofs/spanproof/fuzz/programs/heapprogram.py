@@ -15,7 +15,7 @@ from spanproof.fuzz.program import ProgramError
 from spanproof.fuzz.programs.places import PLACES, Place
 from spanproof.support.files import savedfile
 from spanspec.base.wording import counted, ordinal
-from spanspec.pages.courses.pagealloc import Purpose
+from spanspec.events.heap_events import Purpose
 from spanspec.span.specials import SpecialKind
 
 P = Annotated[int, Meta(ge=0, le=7)]

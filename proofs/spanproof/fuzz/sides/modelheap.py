@@ -26,15 +26,15 @@ from spanproof.fuzz.sides.earlierlooks import WithEarlierLooks
 from spanproof.fuzz.sides.modelstate import counts_of, state_of
 from spanproof.fuzz.sides.shape import as_compared
 from spanspec.base.ids import NOBODY
+from spanspec.events.heap_events import Purpose
 from spanspec.heap import heap as model
 from spanspec.heap import program as inputs
-from spanspec.heap.courses.cycle import pointer_is_bad, span_at
 from spanspec.heap.lines import Lines
 from spanspec.heap.machine import Steps, completed
 from spanspec.heap.parts import whole_of
 from spanspec.heap.program import Input
+from spanspec.heap.state.addresses import pointer_is_bad, span_at
 from spanspec.heap.state.pacing import Effort
-from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.memory.osmemory import huge_advice, no_huge_advice
 from spanspec.pages.tables.runs import Bounds, PhysicalPages

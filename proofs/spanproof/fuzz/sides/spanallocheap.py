@@ -15,8 +15,8 @@ from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
 from spanproof.fuzz.sides.shape import as_compared
 from spanproof.fuzz.sides.spanallocstate import state_of
+from spanspec.events.heap_events import Purpose
 from spanspec.heap.parts import Part, Wanted, Whole
-from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 COUNTS = ("mallocs", "frees", "tinyallocs", "total_alloc", "total_free")

@@ -124,7 +124,7 @@ OF_DRAWN: Final = (
         "a pace of 0 is allowed anyway",
     ),
     Reason(
-        "spanspec.heap.courses.sweeping.check_marks",
+        "spanspec.heap.courses.sweepspan.check_marks",
         "",
         "bad & -bad -> (bad | -bad)",
         "that is minus the lowest bit, which has the same length",

@@ -60,7 +60,7 @@ BUGS: Final = (
     KnownBug(
         "freed-while-swept",
         "cc8f544198",
-        "heap.courses.sweeping",
+        "heap.courses.sweepspan",
         "        publish_alone(state, thread)\n    else:\n",
         "        if size_class != 0:\n            publish_alone(state, thread)\n    else:\n",
         "a large span goes back before its sweep is published",

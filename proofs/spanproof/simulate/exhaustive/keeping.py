@@ -5,8 +5,8 @@ A promise is stated by what comes of it, in other words than the course that kee
 """
 
 from spanproof.simulate.exhaustive.trying import NotNow, Operation, Player, promise
+from spanspec.events.heap_events import Purpose
 from spanspec.heap import program
-from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.pages.courses.scavenge import nothing_left
 from spanspec.span.specials import SpecialKind
 

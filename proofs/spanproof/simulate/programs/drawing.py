@@ -6,6 +6,7 @@ from typing import Final
 from spanproof.fuzz.programs.places import PLACES, Books, address_at
 from spanproof.simulate.programs.programbooks import ProgramBooks
 from spanproof.simulate.programs.workloads import Workload
+from spanspec.events.heap_events import Purpose
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.program import (
     AddSpecial,
@@ -28,7 +29,6 @@ from spanspec.heap.program import (
 )
 from spanspec.heap.state.pacing import Effort
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 MOST_OBJECTS: Final = 300

@@ -16,8 +16,8 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse, SpanManual
 from spanspec.events.span_events import Malloc, TinyHit
+from spanspec.heap.changes import Changes
 from spanspec.heap.heap import ZERO_BASE, Heap
-from spanspec.heap.parts import Changes
 from spanspec.heap.program import AddSpecial, AnyInput, FinishCycle
 from spanspec.invariants import violations, violations_at
 from spanspec.pages.memory.osmemory import FollowedOs

@@ -9,8 +9,8 @@ from spanproof.symbolic.integers import Integers
 from spanproof.theorems.objects.simulation.layout import LAYOUT, laid_out, slot_holds
 from spanspec.base.ids import Address, SpecialId
 from spanspec.base.words import U16
-from spanspec.heap.courses import specials as of
-from spanspec.heap.courses.specials import (
+from spanspec.heap.state import specials as of
+from spanspec.heap.state.specials import (
     FinalizersDue,
     SpanSpecials,
     address_of,

@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 SPECIAL_STEP_MUTANTS = (
     *variants_of(
-        "spanspec.heap.courses.specials.may_add",
+        "spanspec.heap.state.specials.may_add",
         Variant(
             "record-of-a-free-slot",
             "        and is_allocated(at.found, slot)\n",
@@ -35,7 +35,7 @@ SPECIAL_STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.specials.may_remove",
+        "spanspec.heap.state.specials.may_remove",
         Variant(
             "profile-record-removed",
             " and kind_of(it) == FINALIZER",
@@ -45,7 +45,7 @@ SPECIAL_STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.specials.without",
+        "spanspec.heap.state.specials.without",
         Variant(
             "record-not-taken-out",
             "SlotSpecial(False, slot)",
@@ -55,7 +55,7 @@ SPECIAL_STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.specials.may_queue",
+        "spanspec.heap.state.specials.may_queue",
         Variant(
             "living-object-finalized",
             "        and not was_marked(at, it)\n",
@@ -72,7 +72,7 @@ SPECIAL_STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.specials.queue",
+        "spanspec.heap.state.specials.queue",
         Variant(
             "saved-block-not-marked",
             "span=set_marked(at.span, slot)",
@@ -89,7 +89,7 @@ SPECIAL_STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.specials.may_free",
+        "spanspec.heap.state.specials.may_free",
         Variant(
             "record-of-living-object-freed",
             "        and not lives_on(at, it)\n",
@@ -106,7 +106,7 @@ SPECIAL_STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.specials.is_settled",
+        "spanspec.heap.state.specials.is_settled",
         Variant(
             "finalizer-of-dead-object-stays",
             "was_marked(at, it) and lives_on(at, it)",
@@ -116,7 +116,7 @@ SPECIAL_STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.specials.run",
+        "spanspec.heap.state.specials.run",
         Variant(
             "finalizer-runs-again",
             "at.due.set(address, False)",

@@ -16,10 +16,10 @@ SAFETY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.invariant.places.will_be_swept",
+        "spanspec.sharing.invariant.threadinvariant.has_popped",
         Variant(
             "just-popped-is-forgotten",
-            "popper.task == POPPED or ",
+            "worker.task == POPPED or ",
             "",
             "objects.no-slot-lost",
             "nobody waits for a span that was just popped",

@@ -14,7 +14,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ProcId
 from spanspec.heap.courses.cycle import gc_mark_done, marking_begins
-from spanspec.heap.courses.sweeping import check_marks
+from spanspec.heap.courses.sweepspan import check_marks
 from spanspec.heap.heap import Heap, Refused
 from spanspec.heap.operations import cycles, pages
 from spanspec.heap.program import FinishCycle, MarkObject, ScavengeLater, SetGcPercent, StartCycle

@@ -13,7 +13,11 @@ from spanspec.base.constants import NUM_SPAN_CLASSES, PAGE_SIZE
 from spanspec.base.ids import PlaceId, SpanId
 from spanspec.base.words import M64
 from spanspec.heap.courses.malloc import MAX_ALLOC, array_size, pages_for_large
-from spanspec.heap.courses.specials import (
+from spanspec.heap.heap import Heap
+from spanspec.heap.program import FreeManual, TakeManual
+from spanspec.heap.state.collector import MARK, Collector, may_look_through
+from spanspec.heap.state.contents import NO_CONTENTS, may_enter_use
+from spanspec.heap.state.specials import (
     DueTable,
     SpanSpecials,
     SpecialTable,
@@ -21,10 +25,6 @@ from spanspec.heap.courses.specials import (
     special_holds,
     special_id,
 )
-from spanspec.heap.heap import Heap
-from spanspec.heap.program import FreeManual, TakeManual
-from spanspec.heap.state.collector import MARK, Collector, may_look_through
-from spanspec.heap.state.contents import NO_CONTENTS, may_enter_use
 from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.memory.fixalloc import FixAlloc
 from spanspec.pages.memory.persistent import Metadata

@@ -63,7 +63,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.sweeping.check_marks",
+        "spanspec.heap.courses.sweepspan.check_marks",
         Variant(
             "marks-beyond-the-span",
             "    assert marks.value >> record.nelems == 0,",

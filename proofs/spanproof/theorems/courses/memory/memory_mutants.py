@@ -96,7 +96,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.sweeping.after_specials",
+        "spanspec.heap.courses.sweepspan.after_specials",
         Variant(
             "special-record-leaks",
             "state.special_records[special.kind].let_go()",

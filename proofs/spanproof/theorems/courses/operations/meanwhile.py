@@ -9,7 +9,8 @@ from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case
 from spanspec.events.span_events import SweepResult
 from spanspec.heap.courses.course import Waits
-from spanspec.heap.courses.sweeping import ensure_swept, finish_sweeping, sweep_span, sweepone
+from spanspec.heap.courses.sweeping import ensure_swept, finish_sweeping, sweepone
+from spanspec.heap.courses.sweepspan import sweep_span
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FinishCycle, FlushMcaches, MarkObject, StartCycle, SweepOne

@@ -16,7 +16,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.sweeping.push",
+        "spanspec.heap.courses.sweepspan.push",
         Variant(
             "swept-span-not-pushed",
             "take(state, PUSH, thread, place=place, p=actor.p)",
@@ -56,7 +56,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.sweeping.sweep_span",
+        "spanspec.heap.courses.sweepspan.sweep_span",
         Variant(
             "specials-not-looked-at",
             "if span in state.specials:",
@@ -126,7 +126,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.courses.sweeping.return_span",
+        "spanspec.heap.courses.sweepspan.return_span",
         Variant(
             "freed-span-stays-shared",
             "take_both(state, span, LEAVE_USE, thread)",

@@ -45,7 +45,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         )
     ),
     *variants_of(
-        "spanspec.heap.courses.sweeping.after_specials",
+        "spanspec.heap.courses.sweepspan.after_specials",
         Variant(
             "saved-object-not-marked",
             "at = by_fate(at, special, fate)",

@@ -10,7 +10,7 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case, refuses
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
-from spanspec.heap.courses.specials import (
+from spanspec.heap.state.specials import (
     DueTable,
     SpanSpecials,
     SpecialTable,

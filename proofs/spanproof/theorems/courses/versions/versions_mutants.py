@@ -9,7 +9,7 @@ VERSION_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.sharing.steps.setsteps.pop_unswept",
         Variant(
             "popped-entry-stays",
-            "taken = replace(it, entries=it.entries.without(1 if kind == 1 else 2, False))",
+            "taken = replace(it, entries=it.entries.without(kind, swept=False))",
             "taken = it",
             "versions.span-sets",
             "a span stays in the unswept set out of which it was taken",

@@ -20,7 +20,7 @@ from spanspec.base.tables import Table
 from spanspec.base.words import U8, U32
 from spanspec.sharing.containers.bufferinvariant import (
     Content,
-    Entries,
+    EntryPlaces,
     has_entry_as_told,
     is_filled,
     is_in_buffer,
@@ -127,7 +127,7 @@ def a_cycle_begins_with_a_drained_buffer(p: Proof) -> None:
     next one (`buffers.turn`), and what was pushed is popped then.
     """
     state, places = any_system(p), p.fresh(Content, "places")
-    entries, place = p.fresh(Entries, "at"), p.fresh(PlaceId, "place")
+    entries, place = p.fresh(EntryPlaces, "at"), p.fresh(PlaceId, "place")
     span, buffer = p.call(span_at, places, place), p.integer(unswept_buffer, state.sweepgen)
     p.rely(ENTERED, places, entries, state.spans, buffer, span)
     p.rely(ONE_ENTRY, places, entries, place)

@@ -15,7 +15,7 @@ from spanproof.theorems.sharing.steps.protocol import (
 )
 from spanspec.base.ids import ClassId, SpanId
 from spanspec.base.words import U8
-from spanspec.sharing.containers.bufferinvariant import Content, Entries
+from spanspec.sharing.containers.bufferinvariant import Content, EntryPlaces
 from spanspec.sharing.containers.listinvariant import is_in
 from spanspec.sharing.containers.spanlist import SpanLists
 from spanspec.sharing.invariant import places
@@ -121,7 +121,7 @@ def the_walk_along_empty_loses_no_span(p: Proof) -> None:
     kept = p.holds(places.will_be_swept, state, missed)
     p.show("missed: unswept", z3.Implies(due, kept))
     p.show("by whom", z3.Implies(kept, p.holds(has_a_popper_or_entry, state, missed)))
-    content, entries = p.fresh(Content, "content"), p.fresh(Entries, "at")
+    content, entries = p.fresh(Content, "content"), p.fresh(EntryPlaces, "at")
     p.rely(
         ENTERED, content, entries, state.spans, p.integer(unswept_buffer, state.sweepgen), missed
     )
@@ -135,7 +135,7 @@ def is_told_unswept(state: Sharing, span: SpanId) -> bool:
     return is_in_unswept(state.sweepgen, state.spans[span])
 
 
-def is_at_its_place(content: Content, at: Entries, span: SpanId) -> bool:
+def is_at_its_place(content: Content, at: EntryPlaces, span: SpanId) -> bool:
     """The entry of a span is one that a sweeper will find."""
     return content[at[span]] == span
 

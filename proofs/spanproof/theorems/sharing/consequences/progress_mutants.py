@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 PROGRESS_MUTANTS = (
     *variants_of(
-        "spanspec.sharing.steps.caching.move_claimed",
+        "spanspec.sharing.steps.cachespan.move_claimed",
         Variant(
             "moved-again-and-again",
             "replace(worker, task=SWEEPING)",

@@ -11,7 +11,7 @@ from spanproof.symbolic.integers import Integers
 from spanspec.base.ids import PlaceId, SpanId
 from spanspec.sharing.containers.bufferinvariant import (
     Content,
-    Entries,
+    EntryPlaces,
     has_room_for,
     is_filled,
     is_taken,
@@ -38,7 +38,7 @@ class LookedAtStack:
     def __init__(self, p: Proof) -> None:
         self.p = p
         self.before = self.stack("stack")
-        self.entries = p.fresh(Entries, "at")
+        self.entries = p.fresh(EntryPlaces, "at")
         self.span = cast(z3.ExprRef, p.fresh(SpanId, "span"))
         self.place, self.other = (
             cast(z3.ArithRef, p.fresh(PlaceId, name)) for name in ("place", "other")
@@ -72,7 +72,7 @@ def span_at(places: Content, place: PlaceId) -> SpanId:
     return places[place]
 
 
-def put(entries: Entries, span: SpanId, place: PlaceId) -> Entries:
+def put(entries: EntryPlaces, span: SpanId, place: PlaceId) -> EntryPlaces:
     """The places of entries, once that of one span is another."""
     return entries.set(span, place)
 

@@ -29,7 +29,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.claim_listed",
+        "spanspec.sharing.steps.cachespan.claim_listed",
         Variant(
             "claimed-without-owner",
             ", owner=thread)",
@@ -39,7 +39,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.may_move_claimed",
+        "spanspec.sharing.steps.cachespan.may_move_claimed",
         Variant(
             "sweep-before-move",
             "state.threads[thread].task == TAKING",
@@ -49,7 +49,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.move_claimed",
+        "spanspec.sharing.steps.cachespan.move_claimed",
         Variant(
             "list-ends-exchanged",
             "NONEMPTY if worker.roomy else EMPTY",
@@ -59,7 +59,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.take_listed",
+        "spanspec.sharing.steps.cachespan.take_listed",
         Variant(
             "taken-but-listed",
             "moved(it.place, NONEMPTY, EMPTY)",
@@ -69,7 +69,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.check_room",
+        "spanspec.sharing.steps.cachespan.check_room",
         Variant(
             "full-span-kept",
             "    if room:\n",
@@ -86,7 +86,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.grow",
+        "spanspec.sharing.steps.cachespan.grow",
         Variant(
             "grown-with-old-generation",
             "sweepgen=generation_of_new_span(state.sweepgen),",
@@ -110,7 +110,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.may_use",
+        "spanspec.sharing.steps.cachespan.may_use",
         Variant(
             "a9b37ae026-published-early",
             "state.threads[thread].task == CREATING",
@@ -120,7 +120,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.list_grown",
+        "spanspec.sharing.steps.cachespan.list_grown",
         Variant(
             "grown-into-nonempty",
             "moved(it.place, NOWHERE, EMPTY)",
@@ -130,7 +130,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.is_vacant",
+        "spanspec.sharing.steps.cachespan.is_vacant",
         Variant(
             "installed-over-another",
             "and it.span == NO_SPAN",
@@ -161,7 +161,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.caching.may_claim_listed",
+        "spanspec.sharing.steps.cachespan.may_claim_listed",
         Variant(
             "installed-in-another-class",
             "and it.central == state.slots[slot].spanclass",
@@ -175,7 +175,7 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
         Variant(
             "installed-before-checked",
             "state.threads[thread].task == HELD",
-            "state.threads[thread].task >= CHECKING",
+            "state.threads[thread].task >= HELD - 2",
             "protocol.install",
             "refill installs a span that it has not looked at yet",
         ),

@@ -11,7 +11,7 @@ from spanspec.base.sizeclass import size_class_for
 from spanspec.heap.courses.course import NeedPages
 from spanspec.heap.courses.newspan import take_large
 from spanspec.heap.courses.procs import mcache_of
-from spanspec.heap.courses.sweeping import check_marks
+from spanspec.heap.courses.sweepspan import check_marks
 from spanspec.heap.heap import Heap
 from spanspec.heap.machine import completed
 from spanspec.heap.memstats import read_memstats

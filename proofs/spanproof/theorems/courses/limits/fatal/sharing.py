@@ -10,7 +10,7 @@ from spanproof.theorems.courses.limits.fatal.sweeping import being_swept, put
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import M32
 from spanspec.heap.heap import Heap
-from spanspec.sharing.steps import caching, sweeping
+from spanspec.sharing.steps import cachespan, caching, sweeping
 from spanspec.sharing.tables.growing import span_id
 from spanspec.sharing.tables.records import (
     CHECKING,
@@ -143,7 +143,7 @@ def an_unswept_span_is_taken_from_a_list() -> None:
     it = midway(HELD)
     it.put(replace(it.it, place=NONEMPTY))
     slot = slot_of(it.heap, it.span)
-    caching.take_listed(it.heap.state.sharing, it.thread, span_id(it.span), slot)
+    cachespan.take_listed(it.heap.state.sharing, it.thread, span_id(it.span), slot)
 
 
 def a_span_with_room_is_full() -> None:
@@ -152,7 +152,7 @@ def a_span_with_room_is_full() -> None:
     threads = it.heap.state.sharing.threads
     threads.set(it.thread, replace(threads[it.thread], roomy=True))
     it.put(replace(it.it, has_free=False))
-    caching.check_room(it.heap.state.sharing, it.thread)
+    cachespan.check_room(it.heap.state.sharing, it.thread)
 
 
 def a_full_span_is_installed() -> None:

@@ -9,7 +9,7 @@ from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ProcId, ThreadId
 from spanspec.events.span_events import SweepResult
-from spanspec.heap.courses import cycle, sweeping
+from spanspec.heap.courses import cycle, sweeping, sweepspan
 from spanspec.heap.courses.procs import procresize
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FinishCycle, FlushMcaches, StartCycle
@@ -92,13 +92,13 @@ def more_marks_than_objects() -> None:
 
 def a_mark_on_a_free_slot() -> None:
     record: Mspan = replace(SPAN, alloc_count=2, freeindex=2)
-    sweeping.check_marks(record, Bits(0b100))
+    sweepspan.check_marks(record, Bits(0b100))
 
 
 def a_mark_on_the_last_slot_which_is_free() -> None:
     """A mark on the last slot of a span, in the last word of its bits, which is free."""
     record: Mspan = replace(SPAN, alloc_count=2, freeindex=2)
-    sweeping.check_marks(record, Bits(1 << 511))
+    sweepspan.check_marks(record, Bits(1 << 511))
 
 
 def a_sweep_that_finds_a_mark_on_a_free_slot() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanspec.heap.parts import Followed
+from spanspec.heap.changes import Followed
 
 
 class Record:
