@@ -42,7 +42,7 @@ PROVED = Verdict("sweepgen.relabel", "proved", 3, 0.1, 0.1)
 
 SWEEPGEN = "spanspec.span.sweepgen"
 ALLP = "spanspec.heap.state.allp"
-CACHING = "spanspec.sharing.steps.caching"
+CACHE_SPAN = "spanspec.sharing.steps.cachespan"
 TINY = "spanspec.span.tiny"
 LOOP = "spanspec.span.alloccache"
 INTEGERS, WORDS = Integers(), Words(32)
@@ -90,8 +90,8 @@ EDITS = (
     Edit(ALLP, "may_resize", "count >= 1 and", "count != 0 and", INTEGERS, False, False),
     # The table is read after other conditions, and the key may not be there.
     Edit(ALLP, "may_boot", UNBOOTED, UNBOOTED_BACKWARDS, INTEGERS, True, False),
-    Edit(CACHING, "may_move_claimed", TAKES, TAKES_BACKWARDS, INTEGERS, True, True),
-    Edit(CACHING, "may_move_claimed", TAKES, TAKES_OF_A_VARIABLE, INTEGERS, True, True),
+    Edit(CACHE_SPAN, "may_move_claimed", TAKES, TAKES_BACKWARDS, INTEGERS, True, True),
+    Edit(CACHE_SPAN, "may_move_claimed", TAKES, TAKES_OF_A_VARIABLE, INTEGERS, True, True),
     # Who runs a rule sees what a fatal check says.
     Edit(SWEEPGEN, "retire_full", FATAL, FATAL.replace("bad", "good"), WORDS, False, False),
     Edit(SWEEPGEN, "retire_full", FATAL, "pass", WORDS, False, False),
