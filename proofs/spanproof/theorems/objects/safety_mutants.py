@@ -16,10 +16,10 @@ SAFETY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.invariant.threadinvariant.has_popped",
+        "spanspec.sharing.invariant.places.will_be_swept",
         Variant(
             "just-popped-is-forgotten",
-            "worker.task == POPPED or ",
+            " or (popper.span == span and has_popped(popper))",
             "",
             "objects.no-slot-lost",
             "nobody waits for a span that was just popped",

@@ -9,6 +9,16 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 SWEEPING_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
+        "spanspec.sharing.invariant.threadinvariant.has_popped",
+        Variant(
+            "popped-counts-as-lost",
+            "worker.task == POPPED or ",
+            "",
+            "protocol.pop",
+            "a span that was just popped counts as lost: in no stack, and nobody's",
+        ),
+    ),
+    *variants_of(
         "spanspec.sharing.steps.sweeping.pop",
         Variant(
             "pop-leaves-entry",
