@@ -39,6 +39,14 @@ def rule(a: int, b: int) -> int:
     return a
 
 
+def chain(a: int, b: int) -> bool:
+    """Say something in a chain.
+
+    Rules: SPAN-3.
+    """
+    return 0 <= a < b
+
+
 def helper(a: int) -> bool:
     """Cite nothing."""
     return a < 3
@@ -69,6 +77,10 @@ def test_each_change_is_of_a_function_that_cites_a_rule() -> None:
         ("m.rule", "arithmetic", "a + b", "(a - b)"),
         ("m.rule", "condition", "a", "(not (a))"),
         ("m.rule", "deleted", "assert a, 'T-1'", "pass"),
+        ("m.chain", "compare", "0 <= a < b", "(0 < a < b)"),
+        ("m.chain", "compare", "0 <= a < b", "(0 > a < b)"),
+        ("m.chain", "compare", "0 <= a < b", "(0 <= a <= b)"),
+        ("m.chain", "compare", "0 <= a < b", "(0 <= a >= b)"),
         ("m.Table.put", "arithmetic", "self.size += key", "self.size -= key"),
         ("m.Table.put", "deleted", "self.size += key", "pass"),
         ("m.Table.put", "deleted", "self.rows[key] = [one for one in (key,) if one]", "pass"),
@@ -76,7 +88,7 @@ def test_each_change_is_of_a_function_that_cites_a_rule() -> None:
     }
     for one in mutants_of("m", TEXT):
         assert ast.dump(ast.parse(one.text)) != ast.dump(ast.parse(TEXT))
-    assert len({one.key for one in mutants_of("m", TEXT)}) == 10
+    assert len({one.key for one in mutants_of("m", TEXT)}) == 14
 
 
 def test_a_seed_determines_what_is_drawn() -> None:

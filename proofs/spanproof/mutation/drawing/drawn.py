@@ -134,10 +134,13 @@ def changes_in(function: Function) -> Iterator[Change]:
 
 def _changes_of(node: ast.AST) -> Iterator[Change]:
     match node:
-        case ast.Compare(ops=[operator]):
-            for other in COMPARISONS[type(operator)]:
-                changed = ast.Compare(node.left, [other()], node.comparators)
-                yield "compare", node, f"({ast.unparse(changed)})"
+        case ast.Compare(ops=operators):
+            # Of a chain, as in `0 <= p < n`, each one alone.
+            for place, operator in enumerate(operators):
+                for other in COMPARISONS[type(operator)]:
+                    changed_operators = [*operators[:place], other(), *operators[place + 1 :]]
+                    changed = ast.Compare(node.left, changed_operators, node.comparators)
+                    yield "compare", node, f"({ast.unparse(changed)})"
         case ast.BinOp(op=operator) if type(operator) in ARITHMETIC:
             changed_sum = ast.BinOp(node.left, ARITHMETIC[type(operator)](), node.right)
             yield "arithmetic", node, f"({ast.unparse(changed_sum)})"
