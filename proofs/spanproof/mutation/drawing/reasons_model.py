@@ -208,6 +208,30 @@ OF_DRAWN: Final = (
         "no two spans in use begin at the same page",
     ),
     Reason(
+        "spanspec.heap.state.allp.has_mcache",
+        "",
+        "0 < p <= ps.count -> (0 <= p <= ps.count)",
+        "0 stands for the first thread, of which nobody asks it",
+    ),
+    Reason(
+        "spanspec.heap.state.refilling.may_note_refill",
+        "",
+        "0 <= spanclass < NUM_SPAN_CLASSES -> (0 < *",
+        "class 0 is of large objects, which no cache has",
+    ),
+    Reason(
+        "spanspec.span.markbits.generation_is_sound",
+        "",
+        "1 <= one.newest <= ARENA_BYTES -> (1 < *",
+        "bits come in words of 8 bytes",
+    ),
+    Reason(
+        "spanspec.span.tiny.block_holds",
+        "",
+        "span.base <= block.address < span.limit -> (* <= span.limit)",
+        "where a span of tiny blocks ends it has no slot, so none is allocated there",
+    ),
+    Reason(
         "spanspec.span.mspan.marked_and_free",
         "",
         "marked & -marked -> (marked | -marked)",

@@ -141,6 +141,25 @@ def a_p_dies(p: Proof) -> None:
     p.possible("it is the last", last)
 
 
+@obligation("allp.goes-on", RULES, INTEGERS)
+def there_is_always_a_next_step(p: Proof) -> None:
+    """However far giving and taking away have come, a P is missing, or too many, or the number may
+    be set anew.
+    """
+    ps = any_ps(p)
+    missing, too_many = p.holds(is_missing, ps), p.holds(of.may_take_away, ps)
+    settled = p.holds(of.may_resize, ps, z3.IntVal(1))
+    p.show("one of these", z3.Or(missing, too_many, settled))
+    p.show("only one", z3.AtMost(missing, too_many, settled, 1))
+    for what, now in (("missing", missing), ("too many", too_many), ("settled", settled)):
+        p.possible(what, now)
+
+
+def is_missing(ps: AllP) -> bool:
+    """Not all Ps that there are to be have been given their mcache."""
+    return ps.gone == ps.given < ps.count
+
+
 @obligation("allp.start", RULES, INTEGERS)
 def at_first_there_are_none(p: Proof) -> None:
     """At first there is no P, and the invariant holds."""

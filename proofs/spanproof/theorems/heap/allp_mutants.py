@@ -4,6 +4,16 @@ from spanproof.patch.mutant import Variant, variants_of
 
 PS_MUTANTS = (
     *variants_of(
+        "spanspec.heap.state.allp.places_hold",
+        Variant(
+            "stuck-after-the-last",
+            "ps.gone < ps.given",
+            "ps.gone <= ps.given",
+            "allp.goes-on",
+            "once all Ps that were too many are gone, the rest need not be those that there are",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.state.allp.may_boot",
         Variant(
             "no-first-mcache",

@@ -1,6 +1,7 @@
 """What courses note beside the steps that they take: marks and hits, records that stay."""
 
 from collections import Counter
+from itertools import product
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from spanproof.theorems.courses.outcomes.sweepbooks import (
     a_debt_under_another_pace,
     looks_of_the_reclaimer,
     pages_beyond_what_is_wanted,
+    spans_beyond_a_chunk,
     the_pace,
 )
 from spanspec.base.steps import NotAStep
@@ -169,19 +171,25 @@ def each_p_has_one(met: Counter[str]) -> None:
         resized, *rest = (one.p for one in heap.step(SetProcs(p, 1)).observed)
         promise(resized == p, f"MC-14: P {resized} changes the number of Ps, not {p}")
         promise({*rest} == {0}, f"MC-14: Ps {rest} go on where P {p} is gone")
-    for p in (0, 1, 2):
+    for p, procs in product((0, 1, 2), (1, 3)):
         heap = Heap(procs=3)
         for number in range(3):
             heap.malloc(48, p=number)
         heap.step(StartCycle(2))
         for course in (
             terminate_marking(heap.state, Actor(2, 2)),
-            procresize(heap.state, Actor(p, p), 1),
+            procresize(heap.state, Actor(p, p), procs),
         ):
             for _ in course:
                 pass
-        stale = needs_flush(heap.state, heap.state.mcache_of[0])
-        promise(not stale, f"MC-8: P 0 goes on for P {p}, and has not flushed")
+        mcaches = heap.state.mcache_of
+        flushed = {one for one in range(procs) if not needs_flush(heap.state, mcaches[one])}
+        # P 2 has flushed where it ended the marking.
+        goes_on = p if p < procs else 0
+        due = {goes_on, 2} & {*range(procs)}
+        promise(
+            flushed == due, f"MC-8: P {goes_on} goes on for P {p}, and {sorted(flushed)} flushed"
+        )
 
 
 def the_last_slot_of_a_word(met: Counter[str]) -> None:
@@ -304,6 +312,7 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("a debt under another pace", a_debt_under_another_pace),
             ("looks of the reclaimer", looks_of_the_reclaimer),
             ("pages beyond what is wanted", pages_beyond_what_is_wanted),
+            ("spans beyond a chunk", spans_beyond_a_chunk),
             ("the last slot of a word", the_last_slot_of_a_word),
             ("memory", memory_of_what_is_noted),
             ("a late look", a_late_look),

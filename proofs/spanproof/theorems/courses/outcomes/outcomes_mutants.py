@@ -182,6 +182,13 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             "courses.books",
             "where the first of the Ps that go changes their number, P 0 goes on without a flush",
         ),
+        Variant(
+            "another-p-is-flushed",
+            "if 0 <= actor.p < procs else 0",
+            "if 0 <= actor.p >= procs else 0",
+            "courses.books",
+            "where a P stays that starts the world again, P 0 is flushed in its place",
+        ),
     ),
     *variants_of(
         "spanspec.heap.courses.sweeping.deduct_sweep_credit",
@@ -305,6 +312,16 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             "",
             "courses.books",
             "an object is freed before its finalizer, which is due, has run",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.decisions.Decisions.reclaim_candidate",
+        Variant(
+            "span-of-the-chunk-above",
+            "not first <= record.base < end",
+            "not first <= record.base <= end",
+            "courses.books",
+            "a stale page leads the reclaimer to the span that begins where its chunk ends",
         ),
     ),
     *variants_of(

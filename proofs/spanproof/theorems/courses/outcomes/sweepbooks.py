@@ -15,6 +15,7 @@ from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FinishCycle, MarkObject, StartCycle, SweepOne
 from spanspec.heap.state.pacing import SweepPace
+from spanspec.pages.courses.scavenge import scavenge
 from spanspec.pages.pageheap import Actor
 
 
@@ -105,6 +106,34 @@ def looks_of_the_reclaimer(met: Counter[str]) -> None:
         )
     ]
     promise(decisions.looks == right, f"SWP-22: {decisions.looks}, not {right}")
+    met["reclaimed"] += 1
+
+
+def spans_beyond_a_chunk(met: Counter[str]) -> None:
+    """A page in the middle of a free run may still name a descriptor that it had, which stands for
+    other pages by now. A span that begins where a chunk ends is not of that chunk.
+    """
+    heap = Heap()
+    chunk = 512
+    below, stale, _, last, above = (
+        heap.malloc(npages * PAGE_SIZE) for npages in (chunk - 7, 3, 1, 12, 1)
+    )
+    descriptor = heap.span_of(stale)
+    for live in ((stale, last), (last,), ()):
+        heap.gc(live=[below, *live, above])
+    # Cut off the run at the end of the chunk, it gets the descriptor that was given back last.
+    for _ in scavenge(heap.state.pages, Actor(0, 0), "bg", 9 * PAGE_SIZE):
+        pass
+    beyond = heap.malloc(9 * PAGE_SIZE)
+    promise(beyond == below + chunk * PAGE_SIZE, f"SCAV-9: the run is cut at {beyond:#x}")
+    promise(heap.span_of(beyond) == descriptor, "HEAP-4: another descriptor comes back first")
+    promise(descriptor in set(heap.state.pages.map.values(stale, beyond)), "HEAP-8: no stale page")
+    heap.step(StartCycle())
+    heap.step(FinishCycle())
+    found = heap.state.inputs.reclaim_candidate(stale, beyond)
+    promise(found is None, f"SWP-22: span {found} is looked at in the chunk below its own")
+    found = heap.state.inputs.reclaim_candidate(beyond, beyond + PAGE_SIZE)
+    promise(found == descriptor, f"SWP-22: span {found} is looked at, not {descriptor}")
     met["reclaimed"] += 1
 
 
