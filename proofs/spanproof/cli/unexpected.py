@@ -6,6 +6,7 @@ standard error.
 
 import os
 import sys
+from errno import ENOENT
 
 UNUSABLE = 2
 
@@ -38,7 +39,18 @@ def unexpected(problem: BaseException) -> int:
 def refused(problem: OSError) -> str:
     """Return what the system has refused, in one line."""
     place = f"{problem.filename}: " if problem.filename else ""
+    if not place and problem.errno == ENOENT and is_nowhere():
+        place = "the current directory is gone: "
     return f"{place}{problem.strerror or problem}"
+
+
+def is_nowhere() -> bool:
+    """Tell whether the directory in which the command was called is there no more."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def described(problem: BaseException) -> str:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import BrokenExecutor
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,32 @@ def test_what_an_interrupt_has_become_is_no_bug() -> None:
 def listen() -> None:
     """Undo what `nohup` or a shell's background does: what is ignored stays so in what is run."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_a_directory_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert run(["fuzz", "--exec", "./mine"]) == 2
+    says = "spanspec: the current directory is gone: No such file or directory\n"
+    assert capsys.readouterr().err == says
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The system does not say whose; questions of a proof are files like any others."""
+
+    def is_full(path: Path, text: str, encoding: str) -> None:
+        path.touch()
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", is_full)
+    assert run(["prove", "sweepgen.relabel", "--smt2", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    place = tmp_path / "sweepgen.relabel"
+    assert told.endswith(f"{place / '001-even.smt2'}: No space left on device\n"), told
+    assert list(place.iterdir()) == []

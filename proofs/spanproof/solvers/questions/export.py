@@ -28,7 +28,13 @@ def export(claim: Obligation, folder: Path) -> list[Path]:
             if question.expected == "unsat"
             else "A situation that must be possible: sat.",
         )
-        path.write_text(writer.script(question, *remarks), encoding="utf-8")
+        try:
+            path.write_text(writer.script(question, *remarks), encoding="utf-8")
+        except OSError as problem:
+            # A disk that is full does not say whose; and half a question is none.
+            path.unlink(missing_ok=True)
+            problem.filename = str(path)
+            raise
         written.append(path)
     return written
 
