@@ -1,6 +1,8 @@
 """What campaigns share: a folder, or a database of Redis; and what becomes of one that is gone."""
 
+import os
 import pickle
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -282,6 +284,28 @@ def test_a_wait_for_a_corpus_is_no_fault_of_the_implementation(
         corpus=FolderStore(tmp_path),
     )
     assert (found.programs, found.divergence, found.unkept) == (3, None, "")
+
+
+def test_a_worker_that_is_killed_while_it_asks_a_corpus_was_in_a_step_of_its_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How often a store was asked says nothing of steps."""
+    asked: list[None] = []
+
+    def killed(store: FolderStore, suffix: str) -> list[str]:
+        asked.append(None)
+        if len(asked) > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return []
+
+    monkeypatch.setattr(FolderStore, "names", killed)
+    monkeypatch.setattr("spanproof.fuzz.engine.searching.LOOK_AGAIN", 0.0)
+    store = FolderStore(tmp_path)
+    found = run_target(of_span(installed), examples=9, shrink=0.0, corpus=store).divergence
+    assert found is not None
+    assert found.program is not None
+    assert 0 <= found.step <= len(found.program.steps)
+    assert "SIGKILL" in found.seen
 
 
 def test_what_slices_have_noted_is_removed(place: str) -> None:

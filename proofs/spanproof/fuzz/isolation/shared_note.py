@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 SIZE: Final = 1 << 20
 """Bytes of the memory; a program of a campaign takes a few thousand."""
 
-HEAD: Final = struct.Struct("<QIIIB")
+HEAD: Final = struct.Struct("<QIIIIB")
 STEP: Final = struct.Struct("<I")
 STEP_AT: Final = 8
+ASKED_AT: Final = 20
 STATE_AT: Final = HEAD.size - 1
 ENDED: Final = 0
 UNDER_WAY: Final = 1
@@ -27,8 +28,8 @@ class Noted(NamedTuple):
     """What is noted: programs begun, the step of the last, whether it is under way, and its text.
 
     The text is None if there is none, or it is damaged. A worker that is `cut_off` had no way left
-    to send a message. One that is `waiting` asks a store, between two programs; then `step` counts
-    how often it has.
+    to send a message. One that asks a store, between two programs, is `waiting` for the answer of
+    that number, from 1; otherwise that is 0.
     """
 
     begun: int
@@ -36,7 +37,7 @@ class Noted(NamedTuple):
     under_way: bool
     cut_off: bool
     text: bytes | None
-    waiting: bool
+    waiting: int
 
 
 class Note:
@@ -44,7 +45,7 @@ class Note:
 
     def __init__(self) -> None:
         self._memory: Final = mmap.mmap(-1, SIZE)
-        self._begun = 0
+        self._begun = self._asked = 0
         self._owner = 0
 
     def own(self) -> None:
@@ -72,7 +73,7 @@ class Note:
         self._begun += 1
         self._memory[STATE_AT] = ENDED
         self._memory[HEAD.size : end] = text
-        HEAD.pack_into(self._memory, 0, self._begun, 0, len(text), zlib.crc32(text), UNDER_WAY)
+        HEAD.pack_into(self._memory, 0, self._begun, 0, len(text), zlib.crc32(text), 0, UNDER_WAY)
 
     def step(self, number: int) -> None:
         """Note a step that begins now, from 1; 0 before the first."""
@@ -86,9 +87,9 @@ class Note:
 
     def wait(self) -> None:
         """Note that a store is asked, which may take a while; until the next program begins."""
+        self._asked = self._asked % ((1 << 32) - 1) + 1
+        STEP.pack_into(self._memory, ASKED_AT, self._asked)
         self._memory[STATE_AT] = WAITING
-        (asked,) = STEP.unpack_from(self._memory, STEP_AT)
-        STEP.pack_into(self._memory, STEP_AT, (asked + 1) % (1 << 32))
 
     def cut_off(self) -> None:
         """Note that there is no way left to send a message."""
@@ -96,8 +97,9 @@ class Note:
 
     def read(self) -> Noted:
         """Return what is noted."""
-        begun, step, length, check, state = HEAD.unpack_from(self._memory)
+        begun, step, length, check, asked, state = HEAD.unpack_from(self._memory)
         text = bytes(self._memory[HEAD.size : HEAD.size + length]) if length < SIZE else b""
         usable = begun > 0 and zlib.crc32(text) == check
         told = text if usable else None
-        return Noted(begun, step, state == UNDER_WAY, state == CUT_OFF, told, state == WAITING)
+        waiting = asked if state == WAITING else 0
+        return Noted(begun, step, state == UNDER_WAY, state == CUT_OFF, told, waiting)

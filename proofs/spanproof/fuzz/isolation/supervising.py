@@ -300,7 +300,7 @@ class ProcessWatch:
 
 def seen_of(noted: Noted) -> tuple[int, bool, int]:
     """Return what changes where a worker goes on: its programs, and how often it asks a store."""
-    return noted.begun, noted.under_way, noted.step if noted.waiting else 0
+    return noted.begun, noted.under_way, noted.waiting
 
 
 def _waited_for_processor(pid: int) -> float:
