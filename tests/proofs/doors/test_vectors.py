@@ -15,9 +15,7 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.doors import consuming, vectorfile
-from spanproof.doors.targets import answerer_of
 from spanproof.fuzz.campaigns.campaign import CampaignResult
-from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.program import (
     Allocate,
     MarkEvery,
@@ -27,7 +25,6 @@ from spanproof.fuzz.program import (
     StartCycle,
     Sweep,
 )
-from spanproof.fuzz.sides.factories import Scope
 from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.mutation.vectors import heapvectors, outcomes, races, vectors
 from spanproof.mutation.vectors.variants import ModelVariant, of_heap, of_schedule, of_span
@@ -194,7 +191,7 @@ NOT_AS_MANY = "spanspec.h: the file of vectors has not as many as it says: it wa
 def test_a_file_that_was_cut_off_at_the_end_of_a_line_is_not_whole(
     chosen: tuple[vectors.Chosen, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its head says how many vectors follow; both consumers count them."""
+    """Each line says how many vectors there are; both consumers count them."""
     lines, file = of_spans(chosen[1], tmp_path)
     consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
     whole = vectorfile.file_of(line.encode() for line in lines).splitlines(keepends=True)
@@ -208,20 +205,21 @@ def test_a_file_that_was_cut_off_at_the_end_of_a_line_is_not_whole(
             assert done.stdout.startswith(f"{len(lines)} vectors, ")
         else:
             assert (done.returncode, done.stderr, status) == (70, NOT_AS_MANY, 2)
-            assert f"has {number - 1} vectors, and says that it has {len(lines)}" in told.err
+            assert f"and says that it has {len(lines)}" in told.err
 
 
-def test_a_file_of_vectors_that_was_changed_is_not_taken() -> None:
-    whole = vectorfile.file_of([b'{"level":"span"}', b'{"level":"sizes"}'])
-    assert vectorfile.lines_of(whole) == whole.splitlines()[1:]
-    head, _, rest = whole.partition(b"\n")
-    assert vectorfile.lines_of(rest) == rest.splitlines()  # of a form that has no head
+def test_a_file_of_vectors_with_lines_too_few_or_out_of_order_is_not_taken() -> None:
+    lines = [b'{"level":"span"}', b'{"level":"sizes"}']
+    assert vectorfile.lines_of(b"\n".join(lines)) == lines  # as before format 1.3
+    whole = vectorfile.file_of(lines)
+    first, second = vectorfile.lines_of(whole)
+    assert first == b'{"level":"span","number":1,"of":2}'
+    assert whole == first + b"\n" + second + b"\n"
     for changed, says in (
-        (whole.replace(b"sizes", b"sizez"), "SHA-256"),
-        (whole[:-1], "SHA-256"),
-        (head + b"\n" + rest + rest, "has 4 vectors"),
-        (whole.replace(b'"format":"1.', b'"format":"2.'), "is of format 2."),
-        (whole.replace(b'"vectors":2', b'"vectors":"2"'), "Expected `int`"),
+        (first, "has 1 vector, and says that it has 2"),
+        (whole + second, "has 3 vectors, and says that it has 2"),
+        (second + b"\n" + first, "has vector 2 where vector 1 is expected"),
+        (whole.replace(b'"of":2', b'"of":"2"'), "Expected `int`"),
         (b"", "is empty"),
         (b"\n", "a line that is no vector"),
     ):
@@ -229,36 +227,18 @@ def test_a_file_of_vectors_that_was_changed_is_not_taken() -> None:
             vectorfile.lines_of(changed)
 
 
-def test_consumers_of_the_form_before_pass_over_a_head(
-    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
-) -> None:
-    """That of format 1.2 did as this one does: a line of a level that it has not is not asked."""
-    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
-    lines, _ = of_spans(chosen[1], tmp_path)
-    head, _, rest = vectorfile.file_of(line.encode() for line in lines).partition(b"\n")
-    answerer = answerer_of(FoundWith(Scope.SPAN, door="exec", command=str(consumer)))
-    try:
-        assert consuming.consume(answerer, [head]) == (0, 0, [])
-        done = consuming.consume(answerer, [head, *rest.splitlines()])
-    finally:
-        answerer.close()
-    assert (done.vectors, done.wrong) == (len(lines), [])
-
-
-def test_the_consumer_in_c_takes_no_form_to_come(
-    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
+def test_a_file_from_before_lines_said_their_place_is_consumed(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
-    _, file = of_spans(chosen[1], tmp_path)
-    whole = vectorfile.file_of(file.read_bytes().splitlines())
-    for old, new, says in (
-        (b'"format":"1.', b'"format":"2.', "is of another format than 1"),
-        (b'"format":"1.', b'"format":"10.', "is of another format than 1"),
-        (b'"vectors":', b'"number":', "does not say how many it has"),
-    ):
-        file.write_bytes(whole.replace(old, new))
-        done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (70, f"spanspec.h: the file of vectors {says}\n")
+    lines, file = of_spans(chosen[1], tmp_path)
+    assert not any('"of":' in line for line in lines)
+    done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert run(["vectors", str(tmp_path), "--exec", f"{consumer}"]) == 0
+    asked = f"{len(lines)} vectors, "
+    assert done.stdout.startswith(asked)
+    assert capsys.readouterr().out.startswith(asked)
 
 
 def test_the_consumer_in_c_leaves_nothing_to_a_checker_of_memory(

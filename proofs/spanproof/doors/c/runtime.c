@@ -645,16 +645,13 @@ static void ss_cut_unshown(char *said, char *wanted, const char *field, int *sho
         }
 }
 
-/* Read the first line of a file of vectors, if it is a head: it says how many follow. */
-static int ss_is_head(const char *line, size_t *follow) {
-    const char *form = strstr(line, "\"format\":\""), *count = strstr(line, "\"vectors\":");
-    if (strstr(line, "\"level\":\"head\"") == NULL)
-        return 0;
-    if (form == NULL || strncmp(form + 10, "1.", 2) != 0)
-        ss_fail("the file of vectors is of another format than 1");
-    if (count == NULL || sscanf(count + 10, "%zu", follow) != 1)
-        ss_fail("the file of vectors does not say how many it has");
-    return 1;
+/* Return of how many vectors a line says that it is one, or 0 if it does not, as before format 1.3. */
+static size_t ss_is_one_of(const char *line) {
+    const char *exchange = strstr(line, "\"exchange\":"), *of = strstr(line, "\"of\":");
+    size_t number;
+    return of != NULL && exchange != NULL && of < exchange && sscanf(of + 5, "%zu", &number) == 1
+               ? number
+               : 0;
 }
 
 static int ss_vectors(const char *file) {
@@ -662,17 +659,14 @@ static int ss_vectors(const char *file) {
     struct ss_reader reader = SS_NOTHING;
     FILE *vectors = fopen(file, "r");
     char *line = NULL, *asked, *wanted;
-    size_t room = 0, number = 0, had = 0, wrong = 0, exchanged = 0, follow = 0;
-    int shows_path = 0, shows_cache = 0, counted = 0;
+    size_t room = 0, number = 0, had = 0, wrong = 0, exchanged = 0, of = 0;
+    int shows_path = 0, shows_cache = 0;
     if (vectors == NULL)
         ss_fail("the file of vectors cannot be read");
     for (; getline(&line, &room, vectors) > 0; number++) {
         if (!ss_is_whole(line))
             ss_fail("a line of the file of vectors is not whole");
-        if (number == 0 && !counted && (counted = ss_is_head(line, &follow))) {
-            number--; /* it is none of the vectors */
-            continue;
-        }
+        of = ss_is_one_of(line);
         if (!ss_is_of_level(line))
             continue;
         had++;
@@ -703,7 +697,7 @@ static int ss_vectors(const char *file) {
     }
     free(line);
     fclose(vectors);
-    if (counted && number != follow)
+    if (of != 0 && number != of)
         ss_fail("the file of vectors has not as many as it says: it was cut off");
     printf("%zu vectors, %zu replies, %zu wrong\n", had, exchanged, wrong);
     if (number > 0 && had == 0)
