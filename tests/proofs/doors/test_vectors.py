@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -61,6 +61,12 @@ def test_they_find_what_they_are_chosen_for_the_shortest_first(
     assert lengths == sorted(lengths)
     told = vectors.about(found)
     assert told["finds"] == told["variants"] == len(list(few()))
+
+
+@pytest.mark.parametrize("variants", [of_span, of_heap, of_schedule])
+def test_no_change_is_a_variant_twice(variants: Callable[[], Iterator[ModelVariant]]) -> None:
+    names = Counter(one.name for one in variants())
+    assert {name for name, times in names.items() if times > 1} == set()
 
 
 def test_what_is_said_not_to_be_shown_is_a_variant_and_is_not_looked_for() -> None:

@@ -104,7 +104,10 @@ def source_of(name: str) -> Path:
 
 
 def of_span() -> Iterator[ModelVariant]:
-    """Yield the wrong variants of a span: those with a known origin first."""
+    """Yield the wrong variants of a span: those with a known origin first.
+
+    Two theorems may refute the same change; it is one variant.
+    """
     seen = set()
     for known in BUGS:
         module = f"{MODEL}{known.module}"
@@ -119,8 +122,10 @@ def of_span() -> Iterator[ModelVariant]:
     for bug in spans.PLANTED:
         yield ModelVariant(bug.name, (), partial(planted_span, bug))
     for mutant in MUTANTS.values():
-        if (mutant.function, mutant.old, mutant.new) in seen:
+        change = mutant.function, mutant.old, mutant.new
+        if change in seen:
             continue
+        seen.add(change)
         if mutant.module.startswith(ANEW) or mutant.module == "spanspec.base.words":
             make = partial(of_mutant, mutant)
             yield ModelVariant(mutant.story, rules_of(mutant), make, mutant.function)

@@ -105,7 +105,7 @@ SEARCH_MUTANTS: Final[tuple[Mutant, ...]] = (
             ">> (ahead + 1)",
             ">> ahead",
             "span.slow.takes-lowest",
-            "the cache is shifted one bit too little",
+            "the slow search shifts the cache one bit too little",
         ),
     ),
 )
