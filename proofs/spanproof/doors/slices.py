@@ -189,8 +189,8 @@ def slices_of(store: SharedStore, seed: int, *, needed: bool = True) -> Iterator
     while True:
         number = least
         try:
-            if rest.is_over():
-                with rest.after_failure():
+            with rest.asked() as is_asked:
+                if is_asked:
                     number = max(least, store.next_number(str(seed)))
         except OSError:
             if needed and least == 0:
@@ -229,8 +229,7 @@ def finished(
                     ended = wait(running, LOOK, FIRST_COMPLETED).done
                 finally:
                     under_way = [one for future, one in running.items() if future not in ended]
-                    if rest.is_over():
-                        look_at(under_way, on_found, rest)
+                    look_at(under_way, on_found, rest)
                 for future in ended:
                     one, tries = running.pop(future)
                     try:
@@ -253,8 +252,8 @@ def look_at(
 ) -> None:
     """Tell of what slices under way have found, as far as their store can be asked."""
     try:
-        with rest.after_failure():
-            found = [(one, one.noted()) for one, _ in slices]
+        with rest.asked() as is_asked:
+            found = [(one, one.noted()) for one, _ in slices] if is_asked else []
     except OSError:
         # A database that is gone may be waited for each time, and there may be many slices.
         return

@@ -100,8 +100,8 @@ class Corpus(Generic[ProgramT]):
     def _asked(self) -> Iterator[bool]:
         """Tell whether the store is asked now; where it fails it rests."""
         try:
-            with self._rest.after_failure():
-                yield self._rest.is_over()
+            with self._rest.asked() as is_asked:
+                yield is_asked
         except OSError as problem:
             why = problem.strerror or str(problem)
             self._tell(self.unkept or f"{problem.filename or self.store.place}: {why}")

@@ -122,10 +122,10 @@ class FuzzSearch(Generic[ProgramT]):
         self._tell(program, divergence)
         if self._target.beginnings is not None:
             for one in self._target.beginnings(program):
-                length = self._fails(one)
-                if length is not None:
+                if self._diverges(one):
                     program, divergence = one, self.simplest or divergence
-                if length is not None or time.monotonic() >= until:
+                    break
+                if time.monotonic() >= until:
                     break
         step = divergence.step
         start = replace(program, steps=program.steps[:step]) if step else program

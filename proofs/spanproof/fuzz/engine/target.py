@@ -99,8 +99,13 @@ def of_sizes(factory: SizesFactory) -> Target[SizesProgram]:
 def of_contract(answerer: Answerer) -> Target[ContractProgram]:
     """Return the target that anything is that is a malloc."""
     ageing = AgeingAllocator(answerer)
-    target = Target(ContractProgram, contract_program, ageing.attempt, CONTRACT_MUST_EXERCISE)
-    return target._replace(beginnings=ageing.beginnings)
+    return Target(
+        ContractProgram,
+        contract_program,
+        ageing.attempt,
+        CONTRACT_MUST_EXERCISE,
+        beginnings=ageing.beginnings,
+    )
 
 
 def of_long_contracts(answerer: Answerer, steps: int, threads: int) -> Target[ContractProgram]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from spanproof.prove.proof import Obligation
 from spanproof.prove.questions import Question, each_query
 from spanproof.solvers.questions.smtlib import ScriptWriter
+from spanproof.support.files.savedfile import naming
 
 
 def export(claim: Obligation, folder: Path) -> list[Path]:
@@ -28,13 +29,13 @@ def export(claim: Obligation, folder: Path) -> list[Path]:
             if question.expected == "unsat"
             else "A situation that must be possible: sat.",
         )
-        try:
-            path.write_text(writer.script(question, *remarks), encoding="utf-8")
-        except OSError as problem:
-            # A disk that is full does not say whose; and half a question is none.
-            path.unlink(missing_ok=True)
-            problem.filename = str(path)
-            raise
+        with naming(path):
+            try:
+                path.write_text(writer.script(question, *remarks), encoding="utf-8")
+            except OSError:
+                # Half a question is none.
+                path.unlink(missing_ok=True)
+                raise
         written.append(path)
     return written
 

@@ -9,7 +9,8 @@ import os
 import shlex
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import EACCES, EFBIG, EINVAL, ENOTDIR
 from pathlib import Path
 from typing import Final, TypeVar
@@ -52,13 +53,22 @@ def write_bytes(content: bytes, path: Path) -> Path:
 
     Raises: OSError, with the file's name, if that is not possible; nothing is left of the attempt.
     """
-    try:
+    with naming(path):
         _written(content, Path(os.path.realpath(path)))
+    return path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what cannot be written to a file be told with its name: a full disk does not say whose.
+
+    Raises: OSError, with the file's name.
+    """
+    try:
+        yield
     except OSError as problem:
-        # A disk that is full does not say whose.
         problem.filename, problem.filename2 = str(path), None
         raise
-    return path
 
 
 def as_argument(path: Path | str) -> str:

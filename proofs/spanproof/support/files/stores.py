@@ -102,16 +102,14 @@ class Rest:
     def __init__(self) -> None:
         self._until = 0.0
 
-    def is_over(self) -> bool:
-        """Tell whether the store may be asked."""
-        return time.monotonic() >= self._until
-
     @contextmanager
-    def after_failure(self) -> Iterator[None]:
-        """Let the store rest if it fails. Raises: OSError, as it does."""
+    def asked(self) -> Iterator[bool]:
+        """Tell whether the store may be asked; if it fails then, it rests. Raises: OSError, as it
+        does.
+        """
         began = time.monotonic()
         try:
-            yield
+            yield began >= self._until
         except OSError:
             now = time.monotonic()
             self._until = now + REST * (now - began)
