@@ -201,7 +201,7 @@ def test_a_cluster_runs_slices_although_a_worker_is_killed(tmp_path: Path) -> No
     distributed = pytest.importorskip(
         "distributed", reason="pip install 'spanspec[cluster]' to try a Dask cluster"
     )
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as all:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as all:
         all.workers[0].process.process.kill()
         result = campaign_in_slices(
             WITH,

@@ -2,6 +2,8 @@
 
 import signal
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from spanproof.support.processes.timelimit import PROCESSOR, WALL, Clock, limited
@@ -33,3 +35,21 @@ def test_what_ends_in_time_is_left_alone(clock: Clock) -> None:
         assert signal.getitimer(clock.timer)[0] > 0
     assert signal.getsignal(clock.signal) is before
     assert signal.getitimer(clock.timer) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("clock", [WALL, PROCESSOR])
+def test_it_holds_in_a_thread_of_a_clusters_worker_as_well(clock: Clock) -> None:
+    def compute() -> None:
+        with limited(0.01, clock, Expired):
+            while True:
+                pass
+
+    def end() -> int:
+        with limited(60.0, clock, Expired):
+            return 1
+
+    with ThreadPoolExecutor(1) as threads:
+        for _ in range(20):
+            ended = threads.submit(compute)
+            assert isinstance(ended.exception(timeout=60), Expired)
+            assert threads.submit(end).result(timeout=60) == 1

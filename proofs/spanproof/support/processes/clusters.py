@@ -1,11 +1,13 @@
 """The workers of a Dask cluster, in place of processes of this machine."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator, Sized
+from concurrent.futures import BrokenExecutor, Executor, Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib import import_module
-from typing import Final, ParamSpec, TypeVar
+from threading import Event, Thread
+from typing import Final, ParamSpec, TypeVar, cast
 
 from spanproof.support.tools import Missing
 
@@ -13,10 +15,16 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 CONNECT: Final = 10
-"""Seconds in which a cluster's scheduler has to answer."""
+"""Seconds in which a cluster's scheduler has to answer, and to have a worker at first."""
+
+LOOK: Final = 2.0
+PATIENCE: Final = 60.0
+"""Seconds between looks whether a cluster has workers still, and those that it may have none."""
 
 RETRIES: Final = 3
 """How often work is done again whose worker was lost."""
+
+LOST: Final = "the scheduler of the cluster is gone"
 
 _SCHEDULER: Final[ContextVar[str]] = ContextVar("scheduler", default="")
 
@@ -43,44 +51,86 @@ def scheduler_in_force() -> str:
 def cluster(scheduler: str) -> Iterator[Executor]:
     """Give the workers of a Dask cluster as a pool.
 
-    Raises: Missing without the package `distributed`; OSError if there is no such cluster.
+    Raises: Missing without the package `distributed`; OSError if there is no such cluster, or it
+        has no workers.
     """
     try:
         distributed = import_module("distributed")
     except ImportError:
         raise Missing("--scheduler needs distributed: pip install 'spanspec[cluster]'") from None
+    # What it would log of a connection that is lost is told by a command, in one line.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with distributed.Client(scheduler, timeout=CONNECT, set_as_default=False) as client:
-        executor: Executor = client.get_executor(pure=False, retries=RETRIES)
         try:
-            yield OfCluster(executor, distributed.KilledWorker)
+            client.wait_for_workers(1, timeout=CONNECT)
+        except TimeoutError:
+            raise ConnectionError(f"the cluster at {scheduler} has no workers") from None
+        executor: Executor = client.get_executor(pure=False, retries=RETRIES)
+        workers = OfCluster(executor, distributed.KilledWorker)
+        over = Event()
+        Thread(target=watch, args=(client.nthreads, workers.give_up, over), daemon=True).start()
+        try:
+            yield workers
         finally:
-            executor.shutdown(wait=False)
+            over.set()
+            if client.status == "running":
+                executor.shutdown(wait=False)
+
+
+def watch(workers: Callable[[], Sized], give_up: Callable[[], None], over: Event) -> None:
+    """Give up once a cluster has had no workers for some time: work would wait for ever."""
+    without = 0.0
+    while not over.wait(LOOK):
+        try:
+            has_some = len(workers()) > 0
+        except Exception:  # a scheduler that is gone shows in what it was given to do
+            continue
+        without = 0.0 if has_some else without + LOOK
+        if without >= PATIENCE:
+            give_up()
+            return
 
 
 class OfCluster(Executor):
-    """A cluster's workers, of which a lost one shows as in any other pool."""
+    """A cluster's workers, of which a lost one shows as in any other pool.
+
+    So does a scheduler that is lost: what it was given to do has broken the pool, and a pool that
+    is opened anew finds it again, or says that it is gone.
+    """
 
     def __init__(self, executor: Executor, lost: type[Exception]) -> None:
         self._executor = executor
         self._lost = lost
+        self._waiting: set[Future[object]] = set()
 
     def submit(
         self, fn: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
     ) -> Future[Result]:
         """Have a function called by a worker."""
         told: Future[Result] = Future()
+        self._waiting.add(cast("Future[object]", told))
 
         def hear(done: Future[Result]) -> None:
-            if done.cancelled():
-                told.cancel()
-                return
-            problem = done.exception()
+            self._waiting.discard(cast("Future[object]", told))
+            # Nobody here cancels anything: Dask does, when it has lost its scheduler.
+            problem = BrokenExecutor(LOST) if done.cancelled() else done.exception()
             if isinstance(problem, self._lost):
                 problem = BrokenExecutor(str(problem))
-            if problem is not None:
-                told.set_exception(problem)
-            else:
-                told.set_result(done.result())
+            with suppress(InvalidStateError):  # it was given up
+                if problem is not None:
+                    told.set_exception(problem)
+                else:
+                    told.set_result(done.result())
 
-        self._executor.submit(fn, *args, **kwargs).add_done_callback(hear)
+        try:
+            self._executor.submit(fn, *args, **kwargs).add_done_callback(hear)
+        except Exception:  # of Dask's own, as its connection is closed
+            told.set_exception(BrokenExecutor(LOST))
         return told
+
+    def give_up(self) -> None:
+        """Let nobody wait any longer for what was given to workers."""
+        for told in list(self._waiting):
+            with suppress(InvalidStateError):
+                told.set_exception(BrokenExecutor("the cluster has no workers any more"))

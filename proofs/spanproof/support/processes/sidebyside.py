@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
+from threading import Lock
 from typing import Final, NoReturn, TypeVar
 
 from spanproof.support.processes.pools import pool
@@ -19,6 +20,19 @@ KILLED: Final = (
     f"its process was killed, also {ALONE} times when it was tried alone: out of memory?"
 )
 """What is told of an item whose worker is killed each time."""
+
+
+_ONE: Final = Lock()
+
+
+def one_at_a_time(work: Callable[[Given], Result], given: Given) -> Result:
+    """Do a piece of work while this process does no other.
+
+    A worker of a cluster may have several threads. But what is decided and what is patched is one
+    for the whole process.
+    """
+    with _ONE:
+        return work(given)
 
 
 class Lost(BrokenExecutor):
@@ -97,7 +111,7 @@ def _side_by_side(
         while waiting or running:
             try:
                 while waiting and len(running) < workers:
-                    running[processes.submit(work, given(waiting[0]))] = waiting[0]
+                    running[processes.submit(one_at_a_time, work, given(waiting[0]))] = waiting[0]
                     waiting.popleft()
             except BrokenExecutor:
                 left += running.values()
@@ -125,5 +139,5 @@ def _alone(
     """Do what was under way, or about to be, when a worker was killed."""
     for _ in range(ALONE):
         with pool(1, preload=preload) as processes, suppress(BrokenExecutor):
-            return processes.submit(work, given(item)).result()
+            return processes.submit(one_at_a_time, work, given(item)).result()
     return killed(item)

@@ -1,8 +1,11 @@
-"""A limit of time for what runs in the main thread: an exception ends what takes longer."""
+"""A limit of time for what runs in a thread: an exception ends what takes longer."""
 
+import ctypes
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Lock, Thread, current_thread, get_ident, main_thread
 from types import FrameType
 from typing import Final, NamedTuple
 
@@ -25,10 +28,15 @@ PROCESSOR: Final = Clock(signal.ITIMER_VIRTUAL, signal.SIGVTALRM)
 def limited(seconds: float, clock: Clock, expired: type[BaseException]) -> Iterator[None]:
     """Raise an exception in what takes longer than so many seconds of a clock.
 
-    It works in the main thread only, for Python handles signals there.
+    Python handles signals in the main thread only. In another one, as workers of a cluster have
+    them, a thread beside it watches the clock.
 
     Raises: `expired`.
     """
+    if current_thread() is not main_thread():
+        with _watched(seconds, clock, expired):
+            yield
+        return
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise expired
@@ -40,3 +48,34 @@ def limited(seconds: float, clock: Clock, expired: type[BaseException]) -> Itera
     finally:
         signal.setitimer(clock.timer, 0)
         signal.signal(clock.signal, before)
+
+
+@contextmanager
+def _watched(seconds: float, clock: Clock, expired: type[BaseException]) -> Iterator[None]:
+    """Do the same in a thread that is not the main one: its own time counts as the processor's."""
+    ident = get_ident()
+    number = time.CLOCK_MONOTONIC if clock is WALL else time.pthread_getcpuclockid(ident)
+    until = time.clock_gettime(number) + seconds
+    over, rung = Event(), Lock()
+
+    def watch() -> None:
+        while not over.wait(max(0.001, until - time.clock_gettime(number))):
+            with rung:
+                if time.clock_gettime(number) >= until and not over.is_set():
+                    _raise_in(ident, ctypes.py_object(expired))
+                    return
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        # Whoever has the lock has raised it by then, or never will.
+        with rung:
+            over.set()
+        _raise_in(ident, None)
+
+
+def _raise_in(ident: int, problem: "ctypes.py_object[type[BaseException]] | None") -> None:
+    """Have an exception raised in a thread; None: take back what was not raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), problem)
