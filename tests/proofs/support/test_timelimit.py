@@ -1,7 +1,6 @@
 """A limit of time ends what takes longer, and leaves the signals as they were."""
 
 import signal
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from operator import index, methodcaller
-from typing import Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, cast
 
 from spanproof.fuzz.differences.differences import MODEL, CodeOf, Difference
 from spanproof.fuzz.differences.display import shown_result
 from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side, Steers
+from spanproof.fuzz.lockstep.resultrules import OF_GROWTH, OF_TRIGGER, of_result
 from spanproof.fuzz.programs.heapprogram import (
     AddSpecial,
     EnsureSwept,
@@ -72,6 +73,8 @@ class Refusal(NamedTuple):
         return f"refuses: {self.reason}: {self.text}" if self.reason else f"refuses: {self.text}"
 
 
+OUT_OF_MEMORY: Final = "out of memory"
+
 Outcome = int | Refusal | Literal["out of memory"]
 """What a call comes to: its result, 0 if it has none; or that it was refused, or had no memory."""
 
@@ -100,7 +103,7 @@ def outcome_of(side: Side, code: CodeOf, call: Call) -> Outcome:
     except Refused as problem:
         return Refusal(problem.reason, str(problem))
     except NoMemory:
-        return "out of memory"
+        return OUT_OF_MEMORY
     except BaseException as problem:
         code.blame(problem)
         raise
@@ -130,11 +133,19 @@ def answer_of(outcome: Outcome) -> int | None:
     return outcome if isinstance(outcome, int) else None
 
 
-def parted_results(expected: Outcome, seen: Outcome) -> Difference:
-    """Return how two results that are not the same part, with the rules of the refusal."""
-    reasons = [one.reason for one in (expected, seen) if isinstance(one, Refusal)]
-    rules = rules_of(reasons[0]) if reasons else ("MAL-10", "HEAP-13")
-    return Difference("the result", shown_result(expected), shown_result(seen), rules=rules)
+def parted_results(
+    step: Step, expected: Outcome, seen: Outcome, call: Call | None = None
+) -> Difference:
+    """Return how two results of a step part, with the rules of the refusal or of the call."""
+    outcomes = (expected, seen)
+    what, rules = "the result", of_result(step)
+    if call is trigger:
+        what, rules = "the trigger", OF_TRIGGER
+    elif OUT_OF_MEMORY in outcomes:
+        rules = OF_GROWTH
+    refused = [rules_of(one.reason) for one in outcomes if isinstance(one, Refusal)]
+    shown = (shown_result(one) for one in outcomes)
+    return Difference(what, *shown, rules=next(filter(None, refused), rules))
 
 
 # `Holdings` asks once what a side can do: to ask for each call takes longer than most calls.

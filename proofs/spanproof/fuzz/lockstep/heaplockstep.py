@@ -94,7 +94,7 @@ class HeapLockstep:
             if type(step) is Together:
                 self._take_together(step)
             else:
-                make_each(self.holdings.calls(step), partial(self._make, type(step).__name__))
+                make_each(self.holdings.calls(step), partial(self._make, step))
                 if self._unseen and self._parts is not None:
                     self._compare_part(self._parts, self._shape)
             if self._parts is None or type(step) is Together or self._due <= 0:
@@ -123,7 +123,7 @@ class HeapLockstep:
         turns.run(step)
         self._novelty.look_anew()
 
-    def _make(self, name: str, call: Call) -> Outcome:
+    def _make(self, step: Step, call: Call) -> Outcome:
         """Make a call of a step on both sides, compare what it comes to, and return that.
 
         Raises: Difference at the first difference.
@@ -131,7 +131,7 @@ class HeapLockstep:
         expected = outcome_of(self.model, MODEL, call)
         seen = outcome_of(self.other, IMPLEMENTATION, call)
         if (type(expected) is not int or expected != seen) and not same(expected, seen):
-            raise parted_results(expected, seen)
+            raise parted_results(step, expected, seen, call)
         told = self.model.whole_events()
         tells = self._tells
         try:
@@ -148,7 +148,7 @@ class HeapLockstep:
             come_to = met(expected)
             self.exercised.update(come_to)
             reason = come_to[-1]
-        if not self._novelty.call_ends(name, reason, told).alone:
+        if not self._novelty.call_ends(type(step).__name__, reason, told).alone:
             self._shape = True
         self._unseen += 1
         if self._unseen >= MOST_UNSEEN and self._parts is not None:

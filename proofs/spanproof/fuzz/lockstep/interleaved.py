@@ -111,8 +111,15 @@ class Caller:
     `begins`: the call has not stopped so far.
     """
 
-    def __init__(self, p: int, calls: Calls, model: "ModelCaller", other: CallingThread) -> None:
-        self.p = p
+    def __init__(
+        self,
+        tasks: list[Task],
+        calls: Callable[[Task], Calls],
+        model: "ModelCaller",
+        other: CallingThread,
+    ) -> None:
+        self.task = tasks[0]
+        self.p = self.task.p
         self.model = model
         self.other = other
         self.waits = False
@@ -121,8 +128,14 @@ class Caller:
         self.looked: Look | None = None
         self.located: int | None = None
         self.begins = False
-        self._calls = calls
+        self._calls_of = calls
+        self._calls = chained(map(self._begin, tasks))
         self._answer: int | None = None
+
+    def _begin(self, task: Task) -> Calls:
+        """Begin a task; return its calls."""
+        self.task = task
+        return self._calls_of(task)
 
     def next_call(self) -> Call | None:
         """Return the next call, None if there is none."""
@@ -184,7 +197,7 @@ class InTurns:
                 model, other = ModelCaller(self._model), CallingThread(self._scheduler, f"of P {p}")
                 threads.append(other)
                 tasks = [task for task in together.tasks if task.p == p]
-                self._callers.append(Caller(p, chained(map(self._calls, tasks)), model, other))
+                self._callers.append(Caller(tasks, self._calls, model, other))
             self._take_turns(together.order)
         finally:
             for thread in threads:
@@ -306,7 +319,7 @@ class InTurns:
         outcome = cast(Outcome, caller.other.result)
         refused = isinstance(expected, Refusal) and isinstance(outcome, Refusal)
         if not same(expected, outcome) and not (refused and self._is_unready(caller.located)):
-            raise parted_results(expected, outcome)
+            raise parted_results(caller.task, expected, outcome)
         caller.answer(outcome)
         self._exercised.update(met(outcome))
 
