@@ -7,8 +7,9 @@ from typing import Final, final
 from spanalloc.base.errors import HeapBroken, HeapClosed, MadviseFailed, OsFailed, ThreadFailed
 from spanalloc.central.state import HeapState
 from spanalloc.central.sweep import NOTHING_LEFT, sweep_one
+from spanalloc.heap.operation import WorkerOperation
 from spanalloc.heap.scavengeturn import scavenge_turn
-from spanalloc.heap.world import WorkerOperation, World
+from spanalloc.heap.world import World
 from spanalloc.pages.system import System
 from spanalloc.span.mcache import NO_P, Mcache
 

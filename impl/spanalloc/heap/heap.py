@@ -29,6 +29,7 @@ from spanalloc.heap.heapsnapshot import HeapShot, shot_of
 from spanalloc.heap.malloc import MAX_ALLOC, ZERO_BASE, allocate, place_tiny
 from spanalloc.heap.marks import Marks, addresses_of
 from spanalloc.heap.objects import add_special, object_at, remove_special
+from spanalloc.heap.operation import on, stopped_by
 from spanalloc.heap.resources import HeapResources
 from spanalloc.heap.scavengeturn import scavenge_turn
 from spanalloc.heap.statistics import HeapStatistics, statistics_of
@@ -127,7 +128,7 @@ class Heap:
         size = whole(size, "a size")
         if size < 0:
             raise BadRequest(f"a size of {size} bytes")
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             if size == 0:
                 return ZERO_BASE
             if size > MAX_ALLOC:
@@ -186,7 +187,7 @@ class Heap:
         Raises: BadRequest if there is no such object; HeapClosed; ProcBusy.
         """
         place = whole(address, "an address")
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             return remove_special(self.state, who, place, FINALIZER)
 
     def set_profile(self, address: SupportsIndex, p: SupportsIndex = 0) -> None:
@@ -201,7 +202,7 @@ class Heap:
     ) -> None:
         """Give an object a special record of a kind."""
         place = whole(address, "an address")
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             add_special(self.state, who, place, kind, call)
 
     @property
@@ -250,7 +251,7 @@ class Heap:
 
         Raises: PhaseError if a cycle is under way; HeapClosed; ProcBusy; BadRequest.
         """
-        with self.world.stopped_by(p) as who:
+        with stopped_by(self.world, p) as who:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("a cycle is under way")
             begin_cycle(self.state, who)
@@ -313,7 +314,7 @@ class Heap:
                     "T-90: nothing was alive before, so no trigger follows from a time"
                 )
         self.mark_all(marks)
-        with self.world.stopped_by(p) as who:
+        with stopped_by(self.world, p) as who:
             if self.state.phase != PHASE_MARK:
                 raise PhaseError("no cycle is marking")
             if self.background.threads:
@@ -335,7 +336,7 @@ class Heap:
 
         Raises: HeapClosed; ProcBusy; BadRequest.
         """
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             return sweep_one(self.state, who, "bg")
 
     def sweep_all(self, p: SupportsIndex = 0) -> int:
@@ -347,7 +348,7 @@ class Heap:
         """
         cycle, freed = self.state.cycles, 0
         while self.state.cycles == cycle:
-            with self.world.on(p) as who:
+            with on(self.world, p) as who:
                 pages = sweep_one(self.state, who, "GC")
             if pages < 0:
                 break
@@ -375,7 +376,7 @@ class Heap:
         wanted = whole(percent, "a percentage")
         if not -(1 << 31) <= wanted < 1 << 31:
             raise BadRequest(f"{wanted} percent are no int32")
-        with self.world.stopped_by(p):
+        with stopped_by(self.world, p):
             if wanted < 0 and self.state.phase != PHASE_OFF:
                 raise PhaseError("off waits for the end of the cycle, which is the caller's to end")
             pacing = self.state.pacing
@@ -394,7 +395,7 @@ class Heap:
 
         Raises: MadviseFailed; HeapClosed; ProcBusy; BadRequest.
         """
-        with self.world.on(p) as who, self.state.pages.lock:
+        with on(self.world, p) as who, self.state.pages.lock:
             return scavenge(self.state.pages.free, who, EVERYTHING, "FreeOSMemory")
 
     def free_os_memory(self, p: SupportsIndex = 0) -> int:
@@ -421,7 +422,7 @@ class Heap:
         time_now = whole(now, "a time")
         if not -1 <= time_now >> 63 <= 0:
             raise BadRequest(f"a time of {time_now} nanoseconds")
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             returned = 0
             line = self.state.line
             while not line.parked and line.wake_at <= time_now:
@@ -436,7 +437,7 @@ class Heap:
         Raises: BadRequest if no span in use holds it; HeapClosed; ProcBusy.
         """
         place = whole(address, "an address")
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             ensure_swept(self.state, who, span_around(self.state, in_address_space(place)))
 
     def flush_caches(self, p: SupportsIndex = 0) -> None:
@@ -444,7 +445,7 @@ class Heap:
 
         Raises: PhaseError during a cycle; HeapClosed; ProcBusy; BadRequest.
         """
-        with self.world.stopped_by(p) as who:
+        with stopped_by(self.world, p) as who:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("caches are not flushed while a cycle marks")
             for cache in self.state.mcaches:
@@ -458,7 +459,7 @@ class Heap:
 
         Raises: HeapClosed; ProcBusy; HeapBroken if a broken heap is no state any more.
         """
-        with self.world.stopped_by(0, True):
+        with stopped_by(self.world, 0, True):
             try:
                 return shot_of(self.state)
             except MemoryError as problem:
@@ -484,7 +485,7 @@ class Heap:
             raise BadRequest(f"a purpose {purpose!r}; there are {', '.join(PURPOSES)}")
         if pages > MAX_ALLOC >> PAGE_SHIFT:
             raise OutOfMemory(f"{pages} pages are more than there are addresses")
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             span = self.state.pages.take_manual(who, pages, purpose)
             if span is None:
                 raise OutOfMemory(f"no memory for {pages} pages")
@@ -498,7 +499,7 @@ class Heap:
             HeapClosed; ProcBusy.
         """
         place = whole(address, "an address")
-        with self.world.on(p) as who:
+        with on(self.world, p) as who:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("manual spans are not freed while a cycle marks")
             purpose = self.manual.pop(place, None)
@@ -541,7 +542,7 @@ class Heap:
             ProcBusy; BadType.
         """
         number = proc_count(procs)
-        with self.world.stopped_by(p) as who:
+        with stopped_by(self.world, p) as who:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("the number of Ps is not changed during a cycle")
             resize(self.state, who, number)
@@ -591,7 +592,7 @@ class Heap:
         self.world.check_usable(True)
         self.world.check_outside()
         self.background.stop()
-        with self.world.stopped_by(0, True):
+        with stopped_by(self.world, 0, True):
             self.world.set(CLOSED, True)
             for arena in self.state.pages.free.pages.all:
                 arena.view = None

@@ -4,35 +4,22 @@ A P belongs to the thread that uses it first, until that releases it or ends; it
 held by whoever is in an operation on it. To stop the world is to take the locks of all Ps, and of
 the background workers.
 
-A thread is in one operation on a heap at a time. Python runs code of others in the middle of one:
-the operating system's object, a recorder, a finalizer of its own collector, a signal handler. If
-such code asks the heap for anything that takes a lock, it is refused, and so never waits for the
-very operation that it is part of.
+A thread is in one operation (`operation`) on a heap at a time. Python runs code of others in the
+middle of one: the operating system's object, a recorder, a finalizer of its own collector, a signal
+handler. If such code asks the heap for anything that takes a lock, it is refused, and so never
+waits for the very operation that it is part of.
 """
 
 import time
 from collections.abc import Callable
 from sys import _current_frames
 from threading import get_ident
-from types import TracebackType
-from typing import Final, SupportsIndex, final
+from typing import Final, final
 
 from librt.threading import Lock
 from mypy_extensions import i64
 
-from spanalloc.base.arguments import whole
-from spanalloc.base.errors import (
-    BadRequest,
-    BadType,
-    HeapBroken,
-    HeapClosed,
-    MadviseFailed,
-    MmapFailed,
-    OsFailed,
-    OutOfMemory,
-    PhaseError,
-    ProcBusy,
-)
+from spanalloc.base.errors import BadRequest, HeapBroken, HeapClosed, ProcBusy
 from spanalloc.base.mutex import Interrupts
 from spanalloc.central.state import HeapState
 from spanalloc.span.mcache import Mcache
@@ -47,20 +34,6 @@ BROKEN: Final = 32
 
 identity: Final[Callable[[], object]] = get_ident
 """Returns the number of this thread, as an object that need not be made anew to be forgotten."""
-
-PLANNED: Final = (
-    BadRequest,
-    BadType,
-    HeapBroken,
-    HeapClosed,
-    MadviseFailed,
-    MmapFailed,
-    OsFailed,
-    OutOfMemory,
-    PhaseError,
-    ProcBusy,
-)
-"""What an operation may raise: it has left the heap as it was, or in a state that it tells of."""
 
 
 @final
@@ -88,20 +61,6 @@ class World:
         self.gate = self.gate | reason if holds else self.gate & ~reason
 
     # --- operations on a P -----------------------------------------------------------------------
-
-    def on(self, p: SupportsIndex) -> "Operation":
-        """Return an operation on a P, for a `with` statement (see `enter`).
-
-        Raises: BadType.
-        """
-        return Operation(self, whole(p, "the number of a P"), False, False)
-
-    def stopped_by(self, p: SupportsIndex, anyway: bool = False) -> "Operation":
-        """Return an operation with the world stopped, for a `with` statement (see `stop`).
-
-        Raises: BadType.
-        """
-        return Operation(self, whole(p, "the number of a P"), True, anyway)
 
     def begin(self) -> object:
         """Note that this thread begins an operation, and return its number.
@@ -309,93 +268,6 @@ class World:
         """Note what has broken the heap, in words."""
         self.set(BROKEN, True)
         self.state.broken = why
-
-
-@final
-class Operation:
-    """An operation on a heap from its beginning to its end: it takes effect, or nothing does.
-
-    What it may raise (PLANNED) leaves the heap whole. Any other exception came in the middle, and
-    what was half done then nobody knows: the heap is broken from then on.
-    """
-
-    def __init__(self, world: World, p: int, stops: bool, anyway: bool) -> None:
-        self.world = world
-        self.p = p
-        self.stops = stops
-        self.anyway = anyway
-        self.me: object = None
-        self.who: Mcache | None = None
-
-    def __enter__(self) -> Mcache:
-        """Begin it, and return the cache of its P."""
-        world = self.world
-        self.me = me = world.begin()
-        try:
-            who = world.stop(self.p, self.anyway) if self.stops else world.enter(self.p)
-        except BaseException:
-            world.inside.discard(me)
-            raise
-        self.who = who
-        return who
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End it, and raise what was kept for its end."""
-        world = self.world
-        if problem is not None and not isinstance(problem, PLANNED):
-            world.breaks(problem)
-        if self.stops:
-            world.start()
-        elif self.who is not None:
-            world.leave(self.who)
-        world.inside.discard(self.me)
-        if world.interrupts.kept:
-            kept = world.interrupts.take()
-            if kept is not None and problem is None:
-                raise kept
-        if isinstance(problem, OsFailed):
-            cause = problem.__cause__
-            # An interrupt stays one, and so does a refusal to do two things at once.
-            if cause is not None and (
-                isinstance(cause, ProcBusy) or not isinstance(cause, Exception)
-            ):
-                raise cause
-
-
-@final
-class WorkerOperation:
-    """The same for a background worker."""
-
-    def __init__(self, world: World, who: Mcache) -> None:
-        self.world = world
-        self.who = who
-        self.me: object = None
-
-    def __enter__(self) -> None:
-        """Begin it."""
-        self.me = me = self.world.begin()
-        try:
-            self.world.enter_worker(self.who)
-        except BaseException:
-            self.world.inside.discard(me)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End it."""
-        if problem is not None and not isinstance(problem, PLANNED):
-            self.world.breaks(problem)
-        self.world.leave(self.who)
-        self.world.inside.discard(self.me)
 
 
 def belongs_to_another(who: Mcache, me: int) -> bool:

@@ -89,7 +89,7 @@ def test_a_worker_that_is_refused_is_in_no_operation(package: ModuleType) -> Non
     (worker, *_) = heap.world.workers
     heap.close()
     for _ in range(2):
-        operation = package.heap.world.WorkerOperation(heap.world, worker)
+        operation = package.heap.operation.WorkerOperation(heap.world, worker)
         with pytest.raises(package.HeapClosed), operation:
             pass
     assert heap.world.inside == set()

@@ -222,7 +222,7 @@ class SpanallocHeap:
         """Return what `state` does in plain tuples."""
         heap = self.heap
         counts = self._counts()
-        with heap.world.stopped_by(0, True):
+        with self._package.heap.operation.stopped_by(heap.world, 0, True):
             part, *rest = self._package.heap.heapsnapshot.whole_of(heap.state)
         return WholeState(Whole(Part(*part), *rest), self._sleep(), counts)
 

@@ -30,7 +30,7 @@ REASONS: Final = (
         "a size is a multiple of eight",
     ),
     Reason(
-        "heap.world.Operation.__init__",
+        "heap.operation.Operation.__init__",
         "self.who: Mcache | None = None",
         "* -> pass",
         "an operation ends only if it has begun, and then it has a P",
