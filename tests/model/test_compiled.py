@@ -26,7 +26,7 @@ from spanspec.compiled import (
     prepare,
     write_manifest,
 )
-from spanspec.heap.state.taking import after
+from spanspec.heap.state.advancing import after
 from spanspec.span import mspan
 from spanspec.span.mspan import init_span, with_small_limit
 

@@ -10,6 +10,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
 from spanspec.heap.lines import Lines
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.collector import OFF
 from spanspec.heap.state.marking import may_reclaim
 from spanspec.heap.state.pacing import (
@@ -26,9 +27,8 @@ from spanspec.heap.state.pacing import (
 )
 from spanspec.heap.state.progress import NO_MORE_RECLAIM
 from spanspec.heap.state.state import HeapState
-from spanspec.heap.state.taking import advance
 from spanspec.pages.courses.bgscavenge import Scavenger, wake
-from spanspec.pages.courses.scavenge import Line, goal_for, pace
+from spanspec.pages.courses.scavengeline import Line, goal_for, pace
 from spanspec.pages.tables.statistics import retained
 from spanspec.sharing.tables.records import SharedSpan
 from spanspec.span.mspan import SpanState

@@ -187,7 +187,7 @@ class PageHeap:
         Rules: HEAP-1.
         """
         before = self.tiling
-        # One tuple for both calls: see `heap.state.taking.became`.
+        # One tuple for both calls: see `heap.state.advancing.became`.
         told = (before,) + chosen  # noqa: RUF005
         assert may(*told), REFUSED.get(may.__name__, f"HEAP-1: {may.__name__} does not hold")
         self.tiling = after = step(*told)

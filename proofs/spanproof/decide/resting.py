@@ -50,7 +50,7 @@ TRIER: Final = "spanproof.decide.trying"
 """The module that decides by running."""
 
 
-NAMED: Final = ("spanalloc", "spanspec.pages.freeset.treap")
+NAMED: Final = ("spanalloc", "spanspec.pages.freeset.treapnode")
 """The package and the module of which what decides knows names, and imports nothing."""
 
 

@@ -30,6 +30,7 @@ from spanproof.theorems.objects.simulation.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.courses.growth_mutants import GROWTH_MUTANTS
 from spanproof.theorems.pages.courses.scavenge_mutants import SCAVENGE_MUTANTS
+from spanproof.theorems.pages.courses.scavengeline_mutants import SCAVENGE_LINE_MUTANTS
 from spanproof.theorems.pages.freeset.changes_mutants import CHANGE_MUTANTS
 from spanproof.theorems.pages.freeset.descents_mutants import DESCENT_MUTANTS
 from spanproof.theorems.pages.freeset.firstfit_mutants import FIRSTFIT_MUTANTS
@@ -97,6 +98,7 @@ MUTANTS: Final = _by_name(
     *TREAP_MUTANTS,
     *RUN_MUTANTS,
     *SCAVENGE_MUTANTS,
+    *SCAVENGE_LINE_MUTANTS,
     *STATISTICS_MUTANTS,
     *TILING_MUTANTS,
     *BUFFER_RECORD_MUTANTS,

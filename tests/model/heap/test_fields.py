@@ -16,7 +16,7 @@ STATES = {
     "span/mspan.py": ("Mspan",),
     "pages/tables/runs.py": ("PageRun",),
     "heap/state/pacing.py": ("SweepPace", "Debt"),
-    "pages/courses/scavenge.py": ("Line",),
+    "pages/courses/scavengeline.py": ("Line",),
     "pages/courses/bgscavenge.py": ("Scavenger",),
     "span/tiny.py": ("TinyBlock",),
     "span/specials.py": ("Special",),

@@ -36,10 +36,11 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.snapshot import from_json
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.sweepers import BEGIN_POPPING
-from spanspec.heap.state.taking import advance
 from spanspec.invariants import INVARIANTS, violations
-from spanspec.pages.courses.scavenge import Line, nothing_left
+from spanspec.pages.courses.scavenge import nothing_left
+from spanspec.pages.courses.scavengeline import Line
 from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.tables.runs import PhysicalPages

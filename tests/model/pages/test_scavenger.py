@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from spanspec.base.words import M64
 from spanspec.pages.courses.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
-from spanspec.pages.courses.scavenge import Line, background_work, goal_for
+from spanspec.pages.courses.scavengeline import Line, background_work, goal_for
 
 MIB = 1 << 20
 

@@ -6,15 +6,8 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import heap_events as hev
 from spanspec.heap import Heap
 from spanspec.pages.courses.pagealloc import allocate, free_in_use, make_in_use
-from spanspec.pages.courses.scavenge import (
-    Line,
-    background_work,
-    goal_for,
-    pace,
-    scavenge_all,
-    split_address,
-    total_time_ns,
-)
+from spanspec.pages.courses.scavenge import scavenge_all, split_address
+from spanspec.pages.courses.scavengeline import Line, background_work, goal_for, pace, total_time_ns
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.tables.runs import AMD64, PageRun, end_of
 from spanspec.pages.tables.statistics import retained

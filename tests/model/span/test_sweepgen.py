@@ -3,7 +3,7 @@
 import pytest
 
 from spanspec.base.steps import NotAStep
-from spanspec.heap.state.taking import after
+from spanspec.heap.state.advancing import after
 from spanspec.span.sweepgen import (
     claim_for_sweep,
     enter_cache,

@@ -216,9 +216,11 @@ def test_a_unit_rests_on_what_its_imports_mean() -> None:
 
 
 def test_an_import_inside_a_function_is_followed(text: str) -> None:
-    more = "def extra():\n    from spanspec.pages.freeset import treap as t\n    return t.LEFT"
+    more = "def extra():\n    from spanspec.pages.freeset import descents as t\n    return t.LEFT"
     sources = Sources(code=changed(text, more))
-    assert Unit("spanspec.pages.freeset.treap", "LEFT") in sources.closure([Unit(MODULE, "extra")])
+    assert Unit("spanspec.pages.freeset.descents", "LEFT") in sources.closure(
+        [Unit(MODULE, "extra")]
+    )
 
 
 @pytest.mark.parametrize(

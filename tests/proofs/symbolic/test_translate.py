@@ -23,7 +23,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap
-from spanspec.pages.freeset.treap import Node
+from spanspec.pages.freeset.treapnode import Node
 from spanspec.span import sweepgen, tiny
 from spanspec.span.alloccache import NextFree, next_free_fast, next_free_index, window_at
 from spanspec.span.mspan import Mspan, init_span

@@ -7,6 +7,7 @@ from spanspec.heap.courses.procs import procresize
 from spanspec.heap.courses.sweeping import sweep_all
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.state.accounts import COUNT_MARKED
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.collector import (
     BEGIN_CYCLE,
     BEGIN_MARKING,
@@ -20,7 +21,7 @@ from spanspec.heap.state.collector import (
 from spanspec.heap.state.pacing import CORRECT_RATIO, RAISE_GOAL, SET_PACE, Effort
 from spanspec.heap.state.progress import BEGIN_SWEEPING
 from spanspec.heap.state.state import HeapState
-from spanspec.heap.state.taking import advance, grey_in, take
+from spanspec.heap.state.taking import grey_in, take
 from spanspec.pages.pageheap import Actor, who
 from spanspec.sharing.steps.cycle import all_flushed
 from spanspec.sharing.steps.steps import FLUSH, START_CYCLE

@@ -24,16 +24,11 @@ from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.mcache import refill
 from spanspec.heap.courses.newspan import take_large
 from spanspec.heap.courses.procs import mcache_of
+from spanspec.heap.state.advancing import advance, hit_tiny_block, take_tiny_block
 from spanspec.heap.state.collector import MARK_TERMINATION
 from spanspec.heap.state.refilling import USE_REFILL
 from spanspec.heap.state.state import HeapState, Mcache
-from spanspec.heap.state.taking import (
-    advance,
-    allocate,
-    allocate_large,
-    hit_tiny_block,
-    take_tiny_block,
-)
+from spanspec.heap.state.taking import allocate, allocate_large
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.tables.records import NO_SPAN
 from spanspec.span.alloccache import next_free_fast, next_free_slow

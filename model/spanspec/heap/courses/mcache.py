@@ -6,10 +6,11 @@ from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
 from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.mcentral import cache_span, uncache_span
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.contents import ENTER_CACHE, SEARCH_FULL
 from spanspec.heap.state.refilling import NOTE_REFILL
 from spanspec.heap.state.state import HeapState, Mcache
-from spanspec.heap.state.taking import advance, drop_mcache, make_mcache, take, take_both
+from spanspec.heap.state.taking import drop_mcache, make_mcache, take, take_both
 from spanspec.pages.pageheap import Actor, about_span, slots_of, who
 from spanspec.sharing.steps.steps import FLUSH
 from spanspec.span.mspan import Mspan

@@ -21,9 +21,10 @@ from spanspec.heap.state.accounts import (
     REFUND_UNCACHED,
     check_some_free,
 )
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.contents import LOOK_FOR_ROOM
 from spanspec.heap.state.state import HeapState, Mcentral
-from spanspec.heap.state.taking import advance, take, take_both
+from spanspec.heap.state.taking import take, take_both
 from spanspec.pages.pageheap import Actor, about_span, page_number, slots_of, who
 from spanspec.sharing.steps.caching import may_move_uncached
 from spanspec.sharing.steps.steps import (

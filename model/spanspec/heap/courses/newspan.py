@@ -9,8 +9,9 @@ from spanspec.heap.courses.reclaim import reclaim
 from spanspec.heap.courses.sweeping import deduct_sweep_credit
 from spanspec.heap.courses.sweepspan import pushed
 from spanspec.heap.state.accounts import COUNT_LARGE
+from spanspec.heap.state.advancing import advance, change_bits, take_bits
 from spanspec.heap.state.state import HeapState
-from spanspec.heap.state.taking import advance, change_bits, take, take_bits, use_span
+from spanspec.heap.state.taking import take, use_span
 from spanspec.pages.courses.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.steps.steps import GROW

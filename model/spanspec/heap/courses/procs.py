@@ -9,10 +9,10 @@ from spanspec.heap.courses.mcache import (
     prepare_for_sweep,
     release_all,
 )
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.allp import BOOT, GIVE, NO_P, RESIZE, TAKE_AWAY
 from spanspec.heap.state.collector import NOTE_ALL_SWEPT
 from spanspec.heap.state.state import HeapState, Mcache
-from spanspec.heap.state.taking import advance
 from spanspec.pages.pageheap import Actor, who
 
 

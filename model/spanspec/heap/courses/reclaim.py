@@ -5,6 +5,7 @@ from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.sweepspan import claimed, sweep_span
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.progress import (
     CHUNK_PAGES,
     END_RECLAIMING,
@@ -16,7 +17,7 @@ from spanspec.heap.state.progress import (
     is_beyond,
 )
 from spanspec.heap.state.state import HeapState
-from spanspec.heap.state.taking import advance, take
+from spanspec.heap.state.taking import take
 from spanspec.pages.pageheap import Actor, who
 from spanspec.pages.tables.pagemap import arena_base
 from spanspec.sharing.steps.steps import CLAIM_DIRECTLY

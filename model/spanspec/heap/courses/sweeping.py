@@ -7,11 +7,12 @@ from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.courses.course import Course, Waits
 from spanspec.heap.courses.sweepspan import claimed, sweep_span
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.collector import NOTE_ALL_SWEPT
 from spanspec.heap.state.pacing import DROP_PACE, Debt
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.sweepers import BEGIN_POPPING, END_POPPING
-from spanspec.heap.state.taking import advance, look_at_popped, take
+from spanspec.heap.state.taking import look_at_popped, take
 from spanspec.pages.pageheap import Actor, about_run, page_number, who
 from spanspec.sharing.containers.sweepbuf import FIND_DRAINED
 from spanspec.sharing.steps.steps import CLAIM_DIRECTLY, POP

@@ -9,11 +9,12 @@ from spanspec.events import span_events as ev
 from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.publishing import publish_alone
 from spanspec.heap.state.accounts import COUNT_DEAD, COUNT_LARGE_DEAD
+from spanspec.heap.state.advancing import advance, change_bits, take_bits
 from spanspec.heap.state.contents import LEAVE_USE
 from spanspec.heap.state.progress import COUNT_SWEPT, GIVE_CREDIT
 from spanspec.heap.state.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.state.state import HeapState
-from spanspec.heap.state.taking import advance, change_bits, sweep_with, take, take_bits, take_both
+from spanspec.heap.state.taking import sweep_with, take, take_both
 from spanspec.pages.courses.pagealloc import free_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.steps.steps import PUBLISH, PUBLISH_DEAD, PUSH, RELIST

@@ -5,7 +5,7 @@ from typing import Final
 
 from spanspec.heap import program
 from spanspec.heap.courses.course import Course
-from spanspec.heap.operations import allocation, cycles, pages, specials
+from spanspec.heap.operations import allocation, cycles, pages, procs, specials
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import Actor
 
@@ -25,13 +25,13 @@ OPERATIONS: Final[dict[type[program.Input], Operation]] = {
     program.EnsureSwept: cycles.have_swept,
     program.TakeManual: pages.take_manual,
     program.FreeManual: pages.give_back_manual,
-    program.SetProcs: pages.set_procs,
+    program.SetProcs: procs.set_procs,
     program.ScavengeAll: pages.scavenge_everything,
     program.ScavengeLater: pages.scavenge_later,
     program.SetGcPercent: cycles.set_gc_percent,
     program.AddSpecial: specials.add,
     program.RemoveFinalizer: specials.remove_finalizer,
     program.RunFinalizers: specials.run_finalizers,
-    program.FlushMcaches: specials.flush_mcaches,
+    program.FlushMcaches: procs.flush_mcaches,
 }
 """The operation for each kind of input."""

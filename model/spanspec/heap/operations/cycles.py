@@ -12,10 +12,10 @@ from spanspec.heap.decisions import Decisions
 from spanspec.heap.operations.refusals import require
 from spanspec.heap.program import EnsureSwept, FinishCycle, Input, MarkObject, SetGcPercent
 from spanspec.heap.state.addresses import pointer_is_bad, span_at
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.collector import MARK, OFF
 from spanspec.heap.state.pacing import SET_PACE
 from spanspec.heap.state.state import HeapState
-from spanspec.heap.state.taking import advance
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated
 

@@ -1,16 +1,15 @@
-"""Manual spans, the number of Ps, and the scavenger, as they are asked for."""
+"""Manual spans and the scavenger, as they are asked for."""
 
 from spanspec.heap.courses import cycle
-from spanspec.heap.courses.course import Course, NeedPages, StopsWorld
-from spanspec.heap.courses.procs import procresize
+from spanspec.heap.courses.course import Course, NeedPages
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.operations.refusals import OutOfMemory, require
-from spanspec.heap.program import FreeManual, Input, ScavengeLater, SetProcs, TakeManual
-from spanspec.heap.state.collector import OFF
+from spanspec.heap.program import FreeManual, Input, ScavengeLater, TakeManual
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.courses.bgscavenge import after_turn, wake
 from spanspec.pages.courses.pagealloc import NO_MEMORY, free_manual, make_manual
-from spanspec.pages.courses.scavenge import background_work, scavenge_all, scavenge_in_background
+from spanspec.pages.courses.scavenge import scavenge_all, scavenge_in_background
+from spanspec.pages.courses.scavengeline import background_work
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.tables.statistics import retained
 
@@ -52,18 +51,6 @@ def give_back_manual(state: HeapState, actor: Actor, request: Input) -> Course[N
     manual = request.span in heap.purposes
     require(manual, f"T-105: bad span state: span {request.span} is not manual")
     yield from free_manual(heap, actor, request.span, state.generation(request.span))
-
-
-def set_procs(state: HeapState, actor: Actor, request: Input) -> Course[None]:
-    """Set the number of Ps, with the world stopped.
-
-    Rules: MC-14.
-    """
-    assert isinstance(request, SetProcs)
-    require(request.procs >= 1, f"{request.procs} Ps; a heap has at least 1")
-    require(state.phase == OFF, "the number of Ps is not changed during a cycle")
-    yield StopsWorld()
-    yield from procresize(state, actor, request.procs)
 
 
 def scavenge_everything(state: HeapState, actor: Actor, request: Input) -> Course[None]:

@@ -1,4 +1,4 @@
-"""Special records of objects, as they are asked for, and the flush that ReadMemStats needs.
+"""Special records of objects, as they are asked for.
 
 A finalizer is set for the address that the program has. That is the first byte of a slot, or any in
 a tiny block, in which several objects lie. What the runtime throws for another address is a refusal
@@ -9,19 +9,17 @@ a pointer to one.
 from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
-from spanspec.heap.courses.course import Course, StopsWorld
-from spanspec.heap.courses.cycle import start_the_world
+from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.malloc import ZERO_BASE
-from spanspec.heap.courses.mcache import flush_all_mcaches
 from spanspec.heap.courses.sweeping import ensure_swept
 from spanspec.heap.courses.sweepspan import specials_of
 from spanspec.heap.operations.refusals import Refused, require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
 from spanspec.heap.state.addresses import pointer_is_bad, span_at
+from spanspec.heap.state.advancing import advance, after
 from spanspec.heap.state.collector import LOOK_THROUGH, OFF
 from spanspec.heap.state.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
 from spanspec.heap.state.state import HeapState
-from spanspec.heap.state.taking import advance, after
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated, obj_index
 from spanspec.span.specials import FINALIZER, KINDS, has_special
@@ -155,14 +153,3 @@ def run_finalizers(state: HeapState, actor: Actor, request: Input) -> Course[Non
     for address in due.due:
         due = after(due, RUN, address)
     yield from ()
-
-
-def flush_mcaches(state: HeapState, actor: Actor, request: Input) -> Course[None]:
-    """Stop the world and flush every mcache; what it had counts as allocated no longer.
-
-    Rules: MC-9 HEAP-38.
-    """
-    require(state.phase == OFF, "statistics are not read during a cycle")
-    yield StopsWorld()
-    yield from flush_all_mcaches(state, actor)
-    yield from start_the_world(state, actor)

@@ -15,7 +15,7 @@ from spanspec.base.records import Record
 from spanspec.base.steps import step_of
 from spanspec.base.tables import Table
 from spanspec.base.words import U16, U64
-from spanspec.heap.state.taking import after
+from spanspec.heap.state.advancing import after
 from spanspec.span.mspan import Mspan, is_allocated, obj_index, set_marked, slot_address
 from spanspec.span.specials import (
     FINALIZER,

@@ -102,11 +102,11 @@ class HeapState:
     """Everything that the rules speak of, except the page heap's own part in `pages`.
 
     `sharing` is what threads share of spans: sweepgens, lists, sweep buffers and cache slots. Only
-    its steps change it, by `spanspec.heap.state.taking`, in the tables of `tables`; `central` and
+    its steps change it, by `heap.state.taking`, in the tables of `tables`; `central` and
     `buffers` have the order of what its records say, and `step_counts` counts the steps, by name.
 
     `collector` tells how far a cycle has come, and `allp` which P has which mcache; their own steps
-    change them, by `taking.advance`. `mcache_of` shows the table of `allp`.
+    change them, by `advancing.advance`. `mcache_of` shows the table of `allp`.
 
     `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained, and whether some slot of it was freed.

@@ -7,7 +7,7 @@ from typing import Final
 
 from spanspec.base.records import Record
 from spanspec.base.words import U64
-from spanspec.pages.courses.scavenge import Line
+from spanspec.pages.courses.scavengeline import Line
 
 FIRST_RETRY_NS: Final = 100_000
 """How long it sleeps when it finds nothing to release; twice as long each time after that."""

@@ -1,163 +1,22 @@
 """The treap of free runs, as the runtime keeps it (rules TREAP-1 to TREAP-9).
 
-A search tree by address, a heap by random priority. Each node sums up its subtree: the most pages
-of any run in it, and the types of the runs in it.
+A search tree by address, a heap by random priority. What a node does is in `treapnode`, how a run
+is looked for in `descents`; here runs are put in, changed and taken out.
 """
 
 from collections.abc import Iterator
 from random import Random
-from typing import Final, Literal
 
-from spanspec.base.words import U8, U32, U64
-from spanspec.pages.freeset.freeruns import FreeSpan, passes, type_of
-
-
-class Node:
-    """One free run in the tree, its priority, and the sums over its subtree."""
-
-    def __init__(self, run: FreeSpan, priority: U32) -> None:
-        self.run = run
-        self.priority = priority
-        self.max_pages: U64 = run.npages
-        self.types: U8 = 1 << type_of(run)
-        self.left: Node | None = None
-        self.right: Node | None = None
-
-    def sums(self) -> tuple[U64, U8]:
-        """Return the most pages and the types in the subtree, given right sums below it.
-
-        Rules: TREAP-1 TREAP-9.
-        """
-        left, right = self.left, self.right
-        left_most, left_types, right_most, right_types = 0, 0, 0, 0
-        if left is not None:
-            left_most, left_types = left.max_pages, left.types
-        if right is not None:
-            right_most, right_types = right.max_pages, right.types
-        types = types_of(left_types, type_of(self.run), right_types)
-        return most_of(left_most, self.run.npages, right_most), types
-
-    def update(self) -> None:
-        """Recompute the sums from the run and the children.
-
-        Rules: TREAP-9.
-        """
-        most_pages, types = self.sums()
-        self.max_pages = most_pages
-        self.types = types
-
-    def rotate_right(self) -> "Node":
-        """Lift the left child above the node; return it.
-
-        Rules: TREAP-9.
-        """
-        child = self.left
-        assert child is not None, "T-76: large span treap rotateRight"
-        self.left = child.right
-        child.right = self
-        # First the node that is now below, then the one above it: sums are made from the children.
-        self.update()
-        child.update()
-        return child
-
-    def rotate_left(self) -> "Node":
-        """Lift the right child above the node; return it.
-
-        Rules: TREAP-9.
-        """
-        child = self.right
-        assert child is not None, "T-75: large span treap rotateLeft"
-        self.right = child.left
-        child.left = self
-        self.update()
-        child.update()
-        return child
-
-    def hang_left(self, below: "Node | None") -> None:
-        """Let another tree be the left subtree.
-
-        Rules: TREAP-5 TREAP-9.
-        """
-        self.left = below
-        self.update()
-
-    def hang_right(self, below: "Node | None") -> None:
-        """Let another tree be the right subtree.
-
-        Rules: TREAP-5 TREAP-9.
-        """
-        self.right = below
-        self.update()
-
-    def adopt(self, below: "Node") -> "Node":
-        """Take in what the subtree has become into which a run was inserted; return which is above.
-
-        That is the node, unless the other one has the lower priority: then it is lifted.
-
-        Rules: TREAP-4.
-        """
-        if belongs_left(below.run, self.run):
-            self.hang_left(below)
-            if self.priority > below.priority:
-                return self.rotate_right()
-            return self
-        self.hang_right(below)
-        if self.priority > below.priority:
-            return self.rotate_left()
-        return self
-
-
-Turn = Literal[0, 1, 2, 3]
-
-LEFT: Final[Turn] = 0
-HERE: Final[Turn] = 1
-RIGHT: Final[Turn] = 2
-NO_FIT: Final[Turn] = 3
-"""Where a descent for the lowest run that fits goes on."""
-
-
-def descend(left_most: U64, run_pages: U64, right_most: U64, npages: U64) -> Turn:
-    """Decide at a node where the lowest run with enough pages is.
-
-    `left_most` and `right_most` are the most pages of a run in either subtree, 0 if it is empty.
-
-    Rules: TREAP-2 I-40.
-    """
-    if left_most >= npages:
-        return LEFT
-    if run_pages >= npages:
-        return HERE
-    return RIGHT if right_most >= npages else NO_FIT
-
-
-def belongs_left(run: FreeSpan, other: FreeSpan) -> bool:
-    """Tell whether a run comes before another one in the tree: by address.
-
-    Rules: TREAP-1 TREAP-4.
-    """
-    return run.base < other.base
-
-
-def most(node: Node | None) -> U64:
-    """Return the most pages of a run in a subtree, 0 if it is empty."""
-    return 0 if node is None else node.max_pages
-
-
-def most_of(left_most: U64, run_pages: U64, right_most: U64) -> U64:
-    """Return the most pages of a run in a subtree, from its root and both children.
-
-    Rules: TREAP-1 TREAP-9.
-    """
-    larger = left_most if left_most >= right_most else right_most
-    return run_pages if run_pages >= larger else larger
-
-
-def types_of(left_types: U8, kind: U8, right_types: U8) -> U8:
-    """Return the types of the runs in a subtree as bits, from its root and both children.
-
-    Rules: TREAP-1 TREAP-7 TREAP-9.
-    """
-    return left_types | (1 << kind) | right_types
+from spanspec.base.words import U8, U64
+from spanspec.pages.freeset.descents import (
+    find_maximal,
+    find_minimal,
+    first_fit,
+    highest_below,
+    lowest_above,
+)
+from spanspec.pages.freeset.freeruns import FreeSpan
+from spanspec.pages.freeset.treapnode import Node, belongs_left
 
 
 def merge(left: Node | None, right: Node | None) -> Node | None:
@@ -217,92 +76,6 @@ def change(node: Node | None, base: U64, run: FreeSpan) -> None:
     else:
         change(node.right, base, run)
     node.update()
-
-
-def first_fit(node: Node | None, npages: U64) -> Node | None:
-    """Return the node of the lowest run of a subtree with at least so many pages.
-
-    Rules: TREAP-2 TREAP-3 I-40.
-    """
-    if node is None:
-        return None
-    turn = descend(most(node.left), node.run.npages, most(node.right), npages)
-    if turn == HERE:
-        return node
-    if turn == LEFT:
-        return first_fit(node.left, npages)
-    return first_fit(node.right, npages) if turn == RIGHT else None
-
-
-def find_minimal(node: Node | None, wanted: U8) -> Node | None:
-    """Return the node of the lowest run of a subtree that passes a filter.
-
-    Rules: TREAP-8 T-62.
-    """
-    if node is None or node.types & wanted == 0:
-        return None
-    left = node.left
-    if left is not None and left.types & wanted != 0:
-        return find_minimal(left, wanted)
-    if passes(node.run, wanted):
-        return node
-    right = node.right
-    assert right is not None, "T-62: failed to find minimal node matching filter"
-    assert right.types & wanted != 0, "T-62: failed to find minimal node matching filter"
-    return find_minimal(right, wanted)
-
-
-def find_maximal(node: Node | None, wanted: U8) -> Node | None:
-    """Return the node of the highest run of a subtree that passes a filter.
-
-    Rules: TREAP-8 T-63.
-    """
-    if node is None or node.types & wanted == 0:
-        return None
-    right = node.right
-    if right is not None and right.types & wanted != 0:
-        return find_maximal(right, wanted)
-    if passes(node.run, wanted):
-        return node
-    left = node.left
-    # The runtime says "minimal" here, too.
-    assert left is not None, "T-63: failed to find minimal node matching filter"
-    assert left.types & wanted != 0, "T-63: failed to find minimal node matching filter"
-    return find_maximal(left, wanted)
-
-
-def highest_below(node: Node | None, base: U64, wanted: U8) -> Node | None:
-    """Return the node of the highest run of a subtree below an address that passes a filter.
-
-    Rules: TREAP-8.
-    """
-    if node is None or node.types & wanted == 0:
-        return None
-    if node.run.base < base:
-        found = highest_below(node.right, base, wanted)
-        if found is not None:
-            return found
-        if passes(node.run, wanted):
-            return node
-    # Either all that is to the right is too high, or nothing there passes.
-    return highest_below(node.left, base, wanted)
-
-
-def lowest_above(node: Node | None, base: U64, wanted: U8) -> Node | None:
-    """Return the node of the lowest run of a subtree above an address that passes a filter.
-
-    Rules: TREAP-8.
-    """
-    if node is None or node.types & wanted == 0:
-        return None
-    if base < node.run.base:
-        found = lowest_above(node.left, base, wanted)
-        if found is not None:
-            return found
-        if passes(node.run, wanted):
-            return node
-    # Either all that is to the left is too low, or nothing there passes.
-    return lowest_above(node.right, base, wanted)
 
 
 def run_of(node: Node | None) -> FreeSpan | None:

@@ -34,7 +34,7 @@ APART: Final[dict[str, str]] = {
     "spanspec.span.sweepgen.rank": "it is for proofs",
     "spanspec.span.sweepgen.is_legal_transition": "it is for proofs",
     "spanspec.pages.freeset.treap.check_treap": "an invariant is checked, not reached",
-    "spanspec.pages.freeset.treap.find_minimal": "no operation looks for the lowest run of a kind",
+    "spanspec.pages.freeset.descents.find_minimal": "nothing looks for the lowest run of a kind",
     "spanspec.pages.tables.statistics.balances": "an invariant is checked, not reached",
     "spanspec.pages.memory.osmemory.FollowedOs": "spanspec simulate follows it, not fuzz",
     "spanspec.pages.memory.arena.Os": "the system is one that answers by the program",

@@ -34,12 +34,12 @@ OF_DRAWN: Final = (
     *(
         Reason(f"spanspec.{function}", "", change, SAME)
         for function, change in (
-            ("pages.courses.scavenge.growth_work", "above < size -> (above <= size)"),
+            ("pages.courses.scavengeline.growth_work", "above < size -> (above <= size)"),
             (
-                "pages.courses.scavenge.growth_work",
+                "pages.courses.scavengeline.growth_work",
                 "retained_now + size <= goal -> (retained_now + size < goal)",
             ),
-            ("pages.courses.scavenge.work_to", "now > want -> (now >= want)"),
+            ("pages.courses.scavengeline.work_to", "now > want -> (now >= want)"),
             ("sharing.containers.sweepbuf.pop", "stack.index < place -> (stack.index <= place)"),
             ("base.sizeclass.round_up_size", "size < MAX_SMALL_SIZE -> (size <= MAX_SMALL_SIZE)"),
             (
@@ -57,7 +57,7 @@ OF_DRAWN: Final = (
                 "pages.courses.scavenge.coarser_page",
                 "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)",
             ),
-            ("pages.courses.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
+            ("pages.courses.scavengeline.total_time_ns", "huge >= total -> (huge > total)"),
             (
                 "heap.state.progress.take_chunk",
                 "progress.reclaim_index >= after -> (progress.reclaim_index > after)",
@@ -68,8 +68,11 @@ OF_DRAWN: Final = (
                 "pages.tables.runs.releasable",
                 "bounds.end > bounds.start -> (bounds.end >= bounds.start)",
             ),
-            ("pages.freeset.treap.most_of", "run_pages >= larger -> (run_pages > larger)"),
-            ("pages.freeset.treap.most_of", "left_most >= right_most -> (left_most > right_most)"),
+            ("pages.freeset.treapnode.most_of", "run_pages >= larger -> (run_pages > larger)"),
+            (
+                "pages.freeset.treapnode.most_of",
+                "left_most >= right_most -> (left_most > right_most)",
+            ),
         )
     ),
     *(

@@ -184,7 +184,7 @@ BUGS: Final = (
     KnownBug(
         "goal-from-goal",
         "#34048",
-        "pages.courses.scavenge",
+        "pages.courses.scavengeline",
         "to_uint64(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))",
         "to_uint64(float(next_gc))",
         "the scavenger's goal follows from the collector's instead of the heap in use",

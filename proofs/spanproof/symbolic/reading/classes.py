@@ -50,7 +50,7 @@ CONTAINERS: Final = frozenset(
         "spanspec.base.intervals.Intervals",
         "spanspec.pages.tables.pagemap.PageMap",
         "spanspec.pages.tables.pagemap.PageTable",
-        "spanspec.pages.freeset.treap.Node",
+        "spanspec.pages.freeset.treapnode.Node",
     }
 )
 """The classes of the model whose objects methods change: nodes of the treap, and the page map."""

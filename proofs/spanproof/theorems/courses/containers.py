@@ -15,7 +15,7 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import Case, every_case, refuses
 from spanspec.base.ids import NOBODY, PlaceId, SpanId
-from spanspec.heap.state.taking import advance
+from spanspec.heap.state.advancing import advance
 from spanspec.pages.freeset.freeruns import (
     ALL,
     UNSCAVENGED,
@@ -27,7 +27,8 @@ from spanspec.pages.freeset.freeruns import (
     filter_of,
     type_of,
 )
-from spanspec.pages.freeset.treap import Node, Treap, check_treap
+from spanspec.pages.freeset.treap import Treap, check_treap
+from spanspec.pages.freeset.treapnode import Node
 from spanspec.pages.tables.pagemap import PageMap
 from spanspec.sharing.containers.spanlist import SpanList
 from spanspec.sharing.containers.sweepbuf import FIND_DRAINED, SweepBuffer, may_find_drained

@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.pages.freeset.treap.Node.rotate_right",
+        "spanspec.pages.freeset.treapnode.Node.rotate_right",
         Variant(
             "rotation-forgets-a-sum",
             "        self.update()\n",

@@ -15,21 +15,19 @@ from spanspec.base.bitmap import NO_BITS
 from spanspec.base.ids import SlotId, ThreadId
 from spanspec.base.steps import NotAStep
 from spanspec.heap.heap import Heap
+from spanspec.heap.state.advancing import advance, change_bits, take_tiny_block
 from spanspec.heap.state.contents import ENTER_CACHE, LEAVE_USE
 from spanspec.heap.state.progress import GIVE_CREDIT, TAKE_CHUNK
 from spanspec.heap.state.state import HeapState, Mcache
 from spanspec.heap.state.taking import (
-    advance,
     allocate,
     allocate_large,
-    change_bits,
     drop_mcache,
     grey_in,
     make_mcache,
     sweep_with,
     take,
     take_both,
-    take_tiny_block,
     use_span,
 )
 from spanspec.pages.pageheap import Actor

@@ -73,7 +73,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.operations.specials.flush_mcaches",
+        "spanspec.heap.operations.procs.flush_mcaches",
         Variant(
             "statistics-while-marking",
             """    require(state.phase == OFF, "statistics are not read during a cycle")\n""",

@@ -14,8 +14,9 @@ from spanspec.heap.courses.sweepspan import sweep_span
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FinishCycle, FlushMcaches, MarkObject, StartCycle, SweepOne
+from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.sweepers import BEGIN_POPPING, END_POPPING
-from spanspec.heap.state.taking import advance, take
+from spanspec.heap.state.taking import take
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.steps.steps import CLAIM_DIRECTLY
 from spanspec.sharing.tables.growing import span_id

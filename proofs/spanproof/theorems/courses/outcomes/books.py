@@ -28,8 +28,7 @@ from spanspec.heap.courses.cycle import (
 from spanspec.heap.courses.mcache import needs_flush
 from spanspec.heap.courses.procs import procresize
 from spanspec.heap.heap import Heap
-from spanspec.heap.operations.pages import set_procs
-from spanspec.heap.operations.specials import flush_mcaches
+from spanspec.heap.operations.procs import flush_mcaches, set_procs
 from spanspec.heap.program import (
     AddSpecial,
     FinishCycle,

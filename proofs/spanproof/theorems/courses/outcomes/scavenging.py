@@ -17,7 +17,8 @@ from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FreeManual, ScavengeAll, ScavengeLater, TakeManual
 from spanspec.pages.courses.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep
-from spanspec.pages.courses.scavenge import Line, background_work, goal_for, pace, scavenge
+from spanspec.pages.courses.scavenge import scavenge
+from spanspec.pages.courses.scavengeline import Line, background_work, goal_for, pace
 from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.tables.runs import PhysicalPages

@@ -14,7 +14,7 @@ from spanproof.theorems.pages.courses.scavenge import HUGE, INTEGERS, WORDS
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.words import U64
 from spanspec.pages.courses.bgscavenge import Scavenger, wake
-from spanspec.pages.courses.scavenge import (
+from spanspec.pages.courses.scavengeline import (
     PAGE_PERIOD_NS,
     growth_work,
     total_time_ns,

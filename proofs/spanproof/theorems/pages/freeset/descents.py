@@ -25,16 +25,15 @@ from spanproof.theorems.pages.freeset.subtrees import (
     run_of,
 )
 from spanspec.base.words import U8, U64
-from spanspec.pages.freeset.freeruns import FreeSpan, passes, type_of
-from spanspec.pages.freeset.treap import (
-    Node,
+from spanspec.pages.freeset.descents import (
     find_maximal,
     find_minimal,
     first_fit,
     highest_below,
     lowest_above,
-    types_of,
 )
+from spanspec.pages.freeset.freeruns import FreeSpan, passes, type_of
+from spanspec.pages.freeset.treapnode import Node, types_of
 
 
 class TreapSearch(NamedTuple):

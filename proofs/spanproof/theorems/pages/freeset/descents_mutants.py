@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 DESCENT_MUTANTS = (
     *variants_of(
-        "spanspec.pages.freeset.treap.first_fit",
+        "spanspec.pages.freeset.descents.first_fit",
         Variant(
             "fit-looked-for-on-the-left-alone",
             "return first_fit(node.right, npages) if turn == RIGHT else None",
@@ -21,7 +21,7 @@ DESCENT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.find_minimal",
+        "spanspec.pages.freeset.descents.find_minimal",
         Variant(
             "minimal-goes-left-blindly",
             "if left is not None and left.types & wanted != 0:",
@@ -31,7 +31,7 @@ DESCENT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.find_maximal",
+        "spanspec.pages.freeset.descents.find_maximal",
         Variant(
             "maximal-is-the-root",
             "    right = node.right\n",
@@ -41,7 +41,7 @@ DESCENT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.highest_below",
+        "spanspec.pages.freeset.descents.highest_below",
         Variant(
             "below-or-at",
             "if node.run.base < base:",
@@ -58,7 +58,7 @@ DESCENT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.lowest_above",
+        "spanspec.pages.freeset.descents.lowest_above",
         Variant(
             "nearer-run-passed-by",
             "        found = lowest_above(node.left, base, wanted)\n",

@@ -8,17 +8,9 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
 from spanspec.base.words import U8, U64
+from spanspec.pages.freeset.descents import HERE, LEFT, NO_FIT, RIGHT, descend
 from spanspec.pages.freeset.freeruns import FreeSpan
-from spanspec.pages.freeset.treap import (
-    HERE,
-    LEFT,
-    NO_FIT,
-    RIGHT,
-    belongs_left,
-    descend,
-    most_of,
-    types_of,
-)
+from spanspec.pages.freeset.treapnode import belongs_left, most_of, types_of
 
 INTEGERS: Final = Integers()
 

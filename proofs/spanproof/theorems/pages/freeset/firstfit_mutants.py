@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 FIRSTFIT_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.pages.freeset.treap.descend",
+        "spanspec.pages.freeset.descents.descend",
         Variant(
             "31616-any-fit",
             "    if left_most >= npages:\n        return LEFT\n    if run_pages >= npages:\n"
@@ -25,7 +25,7 @@ FIRSTFIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.most_of",
+        "spanspec.pages.freeset.treapnode.most_of",
         Variant(
             "sum-forgets-the-right",
             "larger = left_most if left_most >= right_most else right_most",
@@ -35,7 +35,7 @@ FIRSTFIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.types_of",
+        "spanspec.pages.freeset.treapnode.types_of",
         Variant(
             "types-forget-the-right",
             " | right_types",
@@ -45,7 +45,7 @@ FIRSTFIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.belongs_left",
+        "spanspec.pages.freeset.treapnode.belongs_left",
         Variant(
             "28805-by-descriptor",
             "run.base < other.base",

@@ -26,7 +26,8 @@ from spanproof.theorems.pages.freeset.subtrees import (
     run_of,
     same_run,
 )
-from spanspec.pages.freeset.treap import Node, insert_below
+from spanspec.pages.freeset.treap import insert_below
+from spanspec.pages.freeset.treapnode import Node
 
 
 class InsertionWay(NamedTuple):

@@ -13,7 +13,8 @@ from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.freeset.rotations import SIDES, WORDS, Shape, is_at, target
-from spanspec.pages.freeset.treap import Node, merge
+from spanspec.pages.freeset.treap import merge
+from spanspec.pages.freeset.treapnode import Node
 
 MERGE: Final = "spanspec.pages.freeset.treap.merge"
 

@@ -17,7 +17,7 @@ from spanproof.symbolic.values.values import NONE, SymbolicObject
 from spanproof.theorems.pages.freeset.firstfit import has_type
 from spanspec.base.words import U8
 from spanspec.pages.freeset.freeruns import FreeSpan, type_of
-from spanspec.pages.freeset.treap import Node, belongs_left
+from spanspec.pages.freeset.treapnode import Node, belongs_left
 
 WORDS: Final = Words(64)
 KINDS: Final = 4

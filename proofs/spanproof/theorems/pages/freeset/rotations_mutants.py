@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 TREAP_MUTANTS = (
     *variants_of(
-        "spanspec.pages.freeset.treap.Node.adopt",
+        "spanspec.pages.freeset.treapnode.Node.adopt",
         Variant(
             "high-priority-lifted",
             """        if belongs_left(below.run, self.run):
@@ -25,7 +25,7 @@ TREAP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.Node.hang_left",
+        "spanspec.pages.freeset.treapnode.Node.hang_left",
         Variant(
             "removal-forgets-sums",
             "        self.update()\n",
@@ -35,7 +35,7 @@ TREAP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.Node.hang_right",
+        "spanspec.pages.freeset.treapnode.Node.hang_right",
         Variant(
             "subtree-lost",
             "self.right = below",
@@ -69,7 +69,7 @@ TREAP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.Node.rotate_left",
+        "spanspec.pages.freeset.treapnode.Node.rotate_left",
         Variant(
             "middle-subtree-lost",
             "self.right = child.left",
@@ -79,7 +79,7 @@ TREAP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.Node.sums",
+        "spanspec.pages.freeset.treapnode.Node.sums",
         Variant(
             "right-subtree-not-summed",
             "right_most, right_types = right.max_pages, right.types",

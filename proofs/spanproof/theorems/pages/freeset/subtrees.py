@@ -16,7 +16,7 @@ from spanproof.symbolic.values.merge import as_bool, scalar_of
 from spanproof.symbolic.values.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.freeset.rotations import KINDS, SIDES
 from spanspec.pages.freeset.freeruns import FreeSpan
-from spanspec.pages.freeset.treap import Node
+from spanspec.pages.freeset.treapnode import Node
 
 ADDRESS: Final = z3.BitVecSort(64)
 

@@ -15,7 +15,7 @@ from spanproof.symbolic.integers import Integers
 from spanspec.base.constants import PAGES_PER_ARENA
 from spanspec.base.words import U32, U64
 from spanspec.heap.state.progress import CHUNK_PAGES, credit_taken, is_beyond, next_chunk
-from spanspec.pages.freeset.treap import HERE, LEFT, NO_FIT, RIGHT, descend
+from spanspec.pages.freeset.descents import HERE, LEFT, NO_FIT, RIGHT, descend
 
 INTEGERS: Final = Integers()
 

@@ -26,7 +26,7 @@ LIVENESS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.freeset.treap.descend",
+        "spanspec.pages.freeset.descents.descend",
         Variant(
             "descends-into-nothing",
             "RIGHT if right_most >= npages else NO_FIT",

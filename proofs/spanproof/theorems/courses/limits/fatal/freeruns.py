@@ -4,8 +4,10 @@ from typing import Final
 
 from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.pages.freeset.descents import find_maximal, find_minimal
 from spanspec.pages.freeset.freeruns import FreeSpan, SortedFreeSpans
-from spanspec.pages.freeset.treap import Node, Treap, check_treap, find_maximal, find_minimal
+from spanspec.pages.freeset.treap import Treap, check_treap
+from spanspec.pages.freeset.treapnode import Node
 
 
 def run(page: int) -> FreeSpan:
