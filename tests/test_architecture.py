@@ -161,6 +161,7 @@ PARTS = {
     ],
     "spanproof.cli": [
         "output",
+        "options",
         "unexpected",
         "version",
         "files",

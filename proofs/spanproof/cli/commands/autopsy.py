@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from spanproof.cli.files import kept
+from spanproof.cli.options import Json
 from spanproof.cli.output import Unusable, from_extra, out, print_json, status_of
 from spanspec.rules.book import in_words
 
@@ -48,7 +49,7 @@ def autopsy(
     redact: Annotated[
         bool, typer.Option(help="Leave out addresses of the program's own data.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Judge the heap of an unmodified Go program by the rules: what is damaged, and what is not.
 

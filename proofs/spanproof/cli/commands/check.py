@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from spanproof.cli.cluster import Scheduler, on_cluster
+from spanproof.cli.options import Json
 from spanproof.cli.output import complain, err, out, print_json, progress, status_of
 from spanproof.cli.showing.tracereports import (
     as_json,
@@ -49,7 +50,7 @@ def check(
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Traces that are checked at once.")] = 1,
     scheduler: Scheduler = "",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Check traces of the real runtime, and recordings of `spanspec probe`; stop each at its first
     divergence.

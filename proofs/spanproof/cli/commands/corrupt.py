@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from spanproof.cli.options import Json
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -38,7 +39,7 @@ def corrupt(
     number: Annotated[int, typer.Option(min=1, help="Corruptions to try.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Determines every corruption.")] = 1,
     most: Annotated[int, typer.Option(min=1, help="Events read of each trace.")] = 25_000,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Change, leave out, repeat or exchange one event of a trace; count what is noticed."""
     started = time.perf_counter()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.syntax import Syntax
 
+from spanproof.cli.options import Json
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
 from spanproof.cli.showing.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.decide.cache import Cache
@@ -52,7 +53,7 @@ def explain(
         list[Path] | None,
         typer.Option(help="With --coverage: a trace to replay instead of the bundled ones."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Show a rule, its functions' source, its proofs, mutants and tests, and where Go does it.
 

@@ -20,6 +20,7 @@ from spanproof.cli.campaigning.doors import (
 from spanproof.cli.campaigning.rounds import Budget, Rounds, divergence_json
 from spanproof.cli.commands.simulate import replay_simulation
 from spanproof.cli.files import brought, usable_store
+from spanproof.cli.options import Json
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -106,7 +107,7 @@ def fuzz(
     scheduler: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Run them on a Dask cluster: tcp://host:8786.")
     ] = "",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
     findings_store, kept_store = usable_store(save_to), usable_store(corpus)
@@ -153,7 +154,7 @@ def replay(
     limit: Annotated[
         float, typer.Option(min=0, help="Seconds that it may take; 0 for as many as it had.")
     ] = 0.0,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Run a saved program or counterexample again; show what parts, or fails."""
     with brought(file) as path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from spanproof.cli.cluster import Scheduler, on_cluster
+from spanproof.cli.options import Jobs, Json, QueryTime
 from spanproof.cli.output import Unusable
 from spanproof.cli.showing.generated import campaign
 from spanproof.cli.showing.named import named_mutants
@@ -52,13 +53,11 @@ def mutants(
     save_to: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Save each counterexample there.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
-    timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds of an idle machine a query.")
-    ] = DEFAULT_TIMEOUT,
+    jobs: Jobs = 0,
+    timeout: QueryTime = DEFAULT_TIMEOUT,
     cache: Annotated[bool, typer.Option(help="Take over answers of earlier runs.")] = True,
     scheduler: Scheduler = "",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Show for each mutant which obligation kills it, and by which counterexample."""
     savedfile.check_folder(save_to)

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spanproof.cli.cluster import Scheduler, on_cluster
+from spanproof.cli.options import Json
 from spanproof.cli.output import FAILS, Unusable, gathered, out, print_json
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.fuzz.planted.planting import Effort
@@ -34,7 +35,7 @@ def planted(
         bool, typer.Option("--cache/--no-cache", help="Keep what was found, and use it.")
     ] = True,
     scheduler: Scheduler = "",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Plant each known bug into spanalloc, let the fuzzer look for it, and shrink what it finds.
 

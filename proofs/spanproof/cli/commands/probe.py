@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from spanproof.cli.files import kept, tell_saved
+from spanproof.cli.options import Json
 from spanproof.cli.output import Unusable, complain, err, from_extra, print_json, status_of
 from spanproof.cli.showing.probed import ProbeOutcome, print_matrix, print_outcome
 from spanproof.support.files import savedfile
@@ -37,7 +38,7 @@ def probe(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save the recording: .jsonl or .jsonl.gz.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Build a small Go program, let it allocate and collect, and hold each step against the model.
 

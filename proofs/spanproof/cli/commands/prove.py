@@ -8,6 +8,7 @@ import typer
 
 from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.deciding import decide_all, refuse_unmatched, save_failures
+from spanproof.cli.options import Jobs, Json, QueryTime
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -86,10 +87,8 @@ def prove(
     save_to: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Where to save what fails.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
-    timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds of an idle machine a query.")
-    ] = DEFAULT_TIMEOUT,
+    jobs: Jobs = 0,
+    timeout: QueryTime = DEFAULT_TIMEOUT,
     cache: Annotated[
         bool, typer.Option(help="Take over answers of earlier runs to the same questions.")
     ] = True,
@@ -97,7 +96,7 @@ def prove(
         bool, typer.Option("--keep-going", "-k", help="Ask all in full, also where some fail.")
     ] = False,
     scheduler: Scheduler = "",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
     check_folder(save_to)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
+from spanproof.cli.options import Jobs, Json
 from spanproof.cli.output import complain, err, out, print_json, progress, status_of
 from spanproof.support.processes.sidebyside import KILLED, each_result
 from spanspec.base.wording import counted
@@ -33,11 +34,11 @@ SHOWN: Final = 5
 def selftest(
     functions: Annotated[int, typer.Option(min=1, help="Functions to write.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Determines every function.")] = 0,
-    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
+    jobs: Jobs = 0,
     coverage: Annotated[
         bool, typer.Option(help="Print which lines of the translator the first of them execute.")
     ] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Write functions at random, and compare their terms with what Python does.
 

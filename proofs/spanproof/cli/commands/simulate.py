@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from spanproof.cli.files import kept, tell_saved
+from spanproof.cli.options import Json
 from spanproof.cli.output import FAILS, HOLDS, Unusable, err, out, print_json, progress, status_of
 from spanproof.cli.showing.explore import explore_scenes
 from spanproof.replay.format.schema import Header
@@ -45,7 +46,7 @@ def simulate(
     every: Annotated[
         bool, typer.Option("--every", help="Every schedule of a few small scenes instead.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Run random programs on the model; after each step check every invariant."""
     if every:

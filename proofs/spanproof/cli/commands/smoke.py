@@ -7,6 +7,7 @@ import typer
 from msgspec.structs import replace
 
 from spanproof.cli.campaigning.doors import AnyMalloc, Exec, Library, door_of, long_of, named
+from spanproof.cli.options import Json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, out, print_json, progress
 from spanproof.cli.showing.abridged import abridged
 from spanproof.doors.targets import campaign_of, greeting_of
@@ -37,7 +38,7 @@ def smoke(
     lib: Library = "",
     malloc: AnyMalloc = "",
     seconds: Annotated[float, typer.Option(min=0.5, help="How long to run.")] = 10.0,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Try each level that an implementation says it has, and say what is wrong with it."""
     door, behind = door_of(command, lib, malloc)

@@ -16,6 +16,7 @@ import spanalloc
 from spanproof.cli.campaigning.rounds import as_json as campaign_json
 from spanproof.cli.commands import check
 from spanproof.cli.deciding import decide_all
+from spanproof.cli.options import Jobs, Json
 from spanproof.cli.output import Unusable, complain, err, out, print_json, progress, status_of
 from spanproof.cli.showing.proofreport import as_json as proofs_json
 from spanproof.cli.showing.proofreport import complaint
@@ -89,7 +90,7 @@ def sampled(jobs: Sequence[Job], seed: int) -> list[Job]:
 
 def verify(
     seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 10.0,
-    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
+    jobs: Jobs = 0,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Determines every program and which mutants; else 0, and any."),
@@ -98,7 +99,7 @@ def verify(
     cache: Annotated[
         bool, typer.Option(help="Take over what earlier runs proved; never where CI is set.")
     ] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: Json = False,
 ) -> int:
     """Prove, check the bundled real traces, fuzz; one table, and the figures."""
     started = time.perf_counter()
