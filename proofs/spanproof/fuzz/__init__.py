@@ -1,1 +1,1 @@
-"""Differential fuzzing: the model and an implementation of a span run the same programs."""
+"""Differential fuzzing: the model and an implementation run the same programs, step by step."""

@@ -1,1 +1,1 @@
-"""What is proved of the heap's counts."""
+"""What is proved of what a heap consists of: counts, cycle, Ps, mcaches, slots, marks, records."""
