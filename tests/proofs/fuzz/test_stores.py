@@ -151,17 +151,19 @@ wrong = spans_of_package(package_with(PLANTED[0]))
 """
 
 
-def test_a_campaign_keeps_programs_and_findings_in_a_database_and_they_are_run_again(
-    address: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the options by which a wrong implementation of a span is under test."""
     (tmp_path / "wrongspans.py").write_text(BUGGY)
     monkeypatch.chdir(tmp_path)
-    options = ["--of", "span", "--python", "wrongspans:wrong", "--shrink", "1"]
+    return ["--of", "span", "--python", "wrongspans:wrong", "--shrink", "1"]
+
+
+def test_a_campaign_keeps_programs_and_findings_in_a_database_and_they_are_run_again(
+    address: str, buggy: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stores = ["--jobs", "2", "--corpus", address, "--save", f"{address}#found"]
-    assert app.run(["fuzz", *options, *stores, "--seconds", "20"]) == 1
+    assert app.run(["fuzz", *buggy, *stores, "--seconds", "20"]) == 1
     told = capsys.readouterr().out
     saved = f"{address}#found/divergence-1.json"
     assert f"saved as {saved}; run it again with spanspec replay '{saved}'" in told
@@ -341,16 +343,10 @@ def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
 
 @pytest.mark.usefixtures("gone_once_begun")
 def test_a_search_for_a_second_finding_goes_on_where_the_database_is_gone(
-    address: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    address: str, buggy: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "wrongspans.py").write_text(BUGGY)
-    monkeypatch.chdir(tmp_path)
-    options = ["--of", "span", "--python", "wrongspans:wrong", "--shrink", "1"]
     stores = ["--jobs", "2", "--corpus", address, "--findings", "2"]
-    assert app.run(["fuzz", *options, *stores, "--seconds", "4"]) == 1
+    assert app.run(["fuzz", *buggy, *stores, "--seconds", "4"]) == 1
     said = capsys.readouterr()
     assert "1 finding\n" in said.out
     assert f"the corpus does not have all that it should: {address}#corpus: " in said.err
