@@ -30,7 +30,10 @@ def block_is_sound(heap: Objects, block: Address) -> bool:
 
 
 def objects_hold(heap: Objects) -> bool:
-    """Tell whether the heap is sound: the inductive invariant of the abstract allocator."""
+    """Tell whether the heap is sound: the inductive invariant of the abstract allocator.
+
+    For whoever takes its steps on finite tables; the proofs name its parts one by one.
+    """
     return (
         all(address_has_its_block(heap, address) for address in heap.block_at)
         and all(living_is_mapped(heap, address) for address in heap.block_at)

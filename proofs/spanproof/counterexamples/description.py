@@ -6,7 +6,6 @@ from typing import Final
 
 from spanproof.counterexamples.relevance import Chosen, chosen
 from spanproof.counterexamples.rerun import Called, Reran
-from spanproof.search.reachability import TASKS
 from spanproof.symbolic.values.records import parts_of, record_fields
 from spanproof.symbolic.values.values import Value
 from spanspec.base.bitmap import Bits
@@ -14,6 +13,25 @@ from spanspec.sharing.tables.finite import Finite
 
 GENERATIONS: Final = frozenset({"sweepgen", "gen", "flush_gen", "swept_at"})
 """Names of numbers that are generations, shown relative to the heap's `sg`."""
+
+TASKS: Final = (
+    "idle",
+    "popped",
+    "saw-unused",
+    "saw-used",
+    "taking",
+    "sweeping",
+    "examined",
+    "relisted",
+    "pushing",
+    "freeing",
+    "checking",
+    "grown",
+    "held",
+    "unlisting",
+    "creating",
+)
+"""What a thread is about to do, by number."""
 
 NAMES: Final[Mapping[str, Sequence[str]]] = {
     "place": ("nowhere", "nonempty", "empty"),

@@ -174,22 +174,3 @@ def search(
             break
     spent = time.process_time() - began
     return Searched(explored.states, transitions, depth, complete and found is None, spent, found)
-
-
-def states_of(
-    start: State, actions: Sequence[Action[State]], run: Sequence[Move]
-) -> Iterator[State]:
-    """Yield the states that a run passes through, the first one included.
-
-    Raises: ValueError if a move is not possible where the run makes it; AssertionError if a
-        fatal check fails in it.
-    """
-    by_name = {action.name: action for action in actions}
-    state = start
-    yield state
-    for move in run:
-        action = by_name.get(move.action)
-        if action is None or not action.guard(state, *move.chosen):
-            raise ValueError(f"{move} is not possible here")
-        state = action.step(state, *move.chosen)
-        yield state

@@ -1,12 +1,11 @@
 """Functions outside the subset: every construct of Python's grammar that the subset lacks.
 
-`STATEMENTS` and `EXPRESSIONS` have examples for each class of `ast` node that no rule may contain;
-together with `INSIDE` and `NEVER_ALONE` they are all classes there are. One is put somewhere into a
-function of the subset, in a branch that is never taken too, and the refusal has to name its line.
+`STATEMENTS` and `EXPRESSIONS` have examples for each class of `ast` node that no rule may contain.
+One is put somewhere into a function of the subset, in a branch that is never taken too, and the
+refusal has to name its line.
 """
 
 import ast
-from collections.abc import Iterator
 from random import Random
 from typing import Final, NamedTuple
 
@@ -146,28 +145,6 @@ WRONG: Final = (
 )
 """Expressions made of constructs of the subset that mean nothing in it."""
 
-INSIDE: Final = frozenset(
-    {
-        *("FunctionDef", "Return", "Assign", "AnnAssign", "AugAssign", "If", "While", "Assert"),
-        *("Pass", "Name", "Attribute", "Tuple", "UnaryOp", "BinOp", "BoolOp", "IfExp"),
-        *("Compare", "Subscript", "Call", "GeneratorExp", "Constant", "And", "Or", "Not"),
-        *("Invert", "USub", "Add", "Sub", "Mult", "FloorDiv", "Mod", "BitAnd", "BitOr"),
-        *("BitXor", "LShift", "RShift", "Eq", "NotEq", "Lt", "LtE", "Gt", "GtE", "arguments"),
-        *("arg", "keyword", "comprehension"),
-    }
-)
-"""Classes of nodes that a rule may contain."""
-
-NEVER_ALONE: Final = frozenset(
-    {
-        *("Load", "Store", "Del", "Module", "Interactive", "Expression", "FunctionType"),
-        *("TypeIgnore", "TypeVar", "ParamSpec", "TypeVarTuple", "AugLoad", "AugStore", "Param"),
-        *("Suite", "Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index", "ExtSlice"),
-        *("slice",),
-    }
-)
-"""Contexts, roots, parameters of types, and classes that no parser makes any more."""
-
 PARAMETERS: Final = ("*, z", "z, /", "*z", "**z", "z, /, *, y=1")
 """Parameters that a rule cannot have."""
 
@@ -178,17 +155,6 @@ class Outside(NamedTuple):
     written: Written
     construct: str
     lines: range
-
-
-def node_classes() -> Iterator[str]:
-    """Yield the names of all classes of nodes that have no subclasses."""
-    waiting: list[type[ast.AST]] = [ast.AST]
-    while waiting:
-        one = waiting.pop()
-        inner = [kind for kind in one.__subclasses__() if kind.__module__ in ("ast", "_ast")]
-        waiting.extend(inner)
-        if not inner or one in (ast.Constant, ast.Tuple):
-            yield one.__name__
 
 
 def exists(text: str) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from spanproof.theorems.courses.limits.fatal import provoked
-from spanproof.theorems.courses.limits.fatal.machine import NoHints, Unreserving
+from spanproof.theorems.courses.limits.fatal.machine import NoHints
 from spanspec.heap.heap import Heap, OutOfMemory, Refused
 from spanspec.heap.operations.specials import heap_span
 from spanspec.heap.program import (
@@ -87,7 +87,7 @@ def test_a_finalizer_is_refused_in_the_words_of_the_runtime() -> None:
 
 
 def test_stacks_come_from_manual_spans_and_go_back_to_them() -> None:
-    heap = Heap(os=Unreserving())
+    heap = Heap(os=NoHints(0))
     with pytest.raises(OutOfMemory, match="T-106: out of memory"):
         heap.step(TakeManual(0, 4))
     heap = Heap()

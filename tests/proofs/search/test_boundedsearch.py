@@ -3,11 +3,12 @@
 import pytest
 
 from spanproof.counterexamples.changed_sources import Running
-from spanproof.search.boundedsearch import Action, Move, search, states_of
+from spanproof.search.boundedsearch import Action, Move, search
 from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.theorems.mutants import MUTANTS
 from spanspec.sharing.invariant.invariant import sharing_holds
 from spanspec.sharing.tables.finite import Size
+from tests.proofs.search.repeating import states_of
 
 JUGS = (3, 5)
 """The puzzle of the two jugs: measure four litres with one of three and one of five."""

@@ -1,15 +1,93 @@
-"""Each step, task, generation and race of the protocol is reachable, across the wrap-around too."""
+"""Each step, task, generation and race of the protocol is reachable, across the wrap-around too.
+
+The shortest runs are searched breadth first, with the functions of the model themselves, in a
+system of one span. A proof about all reachable systems would hold trivially if next to none were.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 import pytest
 
-from spanproof.search.boundedsearch import states_of
-from spanproof.search.reachability import CACHED_WHILE_POPPED, GOALS, TASKS, seen_in, shortest_runs
+from spanproof.counterexamples.description import TASKS
+from spanproof.search.boundedsearch import ExploredStates, Move
 from spanproof.search.sharingscope import steps_of
+from spanspec.base.words import U32
 from spanspec.sharing.invariant.invariant import sharing_holds
+from spanspec.sharing.steps.steps import STEPS
 from spanspec.sharing.tables import records
 from spanspec.sharing.tables.finite import Size, initial
+from spanspec.sharing.tables.records import NO_SPAN, SAW_UNUSED, Sharing
+from spanspec.span.sweepgen import is_cached, is_stale, is_sweeping, is_swept, needs_sweep
+from tests.proofs.search.repeating import states_of
 
 LAST = (1 << 32) - 2
+
+GENERATIONS: Final[Mapping[str, Callable[[U32, U32], bool]]] = {
+    "sg-2": needs_sweep,
+    "sg-1": is_sweeping,
+    "sg": is_swept,
+    "sg+1": is_stale,
+    "sg+3": is_cached,
+}
+"""What the sweepgen of a span in use can be."""
+
+SMALLEST: Final = Size()
+"""One span, one P with one slot, and two threads."""
+
+CACHED_WHILE_POPPED: Final = "popped when not in use, cached when its sweepgen is read"
+"""The race of issue 27997 (SWP-14)."""
+
+GOALS: Final = frozenset(
+    {f"step {step.name}" for step in STEPS}
+    | {f"task {task}" for task in TASKS}
+    | {f"generation {name}" for name in GENERATIONS}
+    | {CACHED_WHILE_POPPED}
+)
+"""Everything that has to be reachable."""
+
+
+def seen_in(state: Sharing) -> Iterator[str]:
+    """Yield the goals that a system meets."""
+    sg = state.sweepgen
+    for span in state.spans:
+        it = state.spans[span]
+        for name, rule in GENERATIONS.items():
+            if it.in_use and rule(sg, it.sweepgen):
+                yield f"generation {name}"
+    for thread in state.threads:
+        worker = state.threads[thread]
+        yield f"task {TASKS[worker.task]}"
+        generation = state.spans[worker.span].sweepgen
+        if worker.task == SAW_UNUSED and worker.span != NO_SPAN and is_cached(sg, generation):
+            yield CACHED_WHILE_POPPED
+
+
+def shortest_runs(
+    sg: U32,
+    size: Size = SMALLEST,
+    after: Callable[[Sharing], bool] = lambda state: True,
+    longest: int = 20,
+) -> dict[str, tuple[Move, ...]]:
+    """Return a shortest run to each goal from a system whose sweepgen is `sg` at first.
+
+    Only systems in which `after` holds count. The search ends when every goal is met, or when all
+    runs of `longest` steps were tried.
+
+    Raises: AssertionError if a step runs into a fatal check of the runtime.
+    """
+    start = initial(sg, size)
+    explored = ExploredStates(start, steps_of(start))
+    found: dict[str, tuple[Move, ...]] = {}
+    for taken in explored.transitions():
+        assert taken.fatal is None, taken.fatal
+        if taken.depth > longest or found.keys() == GOALS:
+            break
+        if after(taken.after):
+            seen = seen_in(taken.after) if taken.new else ()
+            for goal in {f"step {taken.move.action}", *seen} - found.keys():
+                found[goal] = (*explored.run_to(taken.before), taken.move)
+    return found
 
 
 @pytest.mark.parametrize("start", [0, LAST])

@@ -60,14 +60,24 @@ def test_a_thread_that_throws_excuses_nothing(saved: Snapshot) -> None:
     assert error.function == "runtime.(*mcache).nextFree"
 
 
-def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> None:
-    first = small(saved.image)
+def two_in_no_list(image: Image) -> tuple[SpanImage, SpanImage]:
+    """Take two spans of small objects and of one sweepgen out of their lists; return them."""
+    first = small(image)
     second = next(
-        s for s in saved.image.spans
-        if s.state == 1 and s.spanclass > 1 and s is not first and s.sweepgen == first.sweepgen
-    )  # fmt: skip
+        span
+        for span in image.spans
+        if span.state == 1
+        and span.spanclass > 1
+        and span is not first
+        and span.sweepgen == first.sweepgen
+    )
     for span in (first, second):
-        unlist(saved.image, span.descriptor)
+        unlist(image, span.descriptor)
+    return first, second
+
+
+def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> None:
+    first, second = two_in_no_list(saved.image)
     assert set(verdicts(saved).values()) == {FindingVerdict.DAMAGE}
     near = {first.descriptor: "register 3", second.descriptor: "stack+64"}
     with_thread(saved.image, 0, REFILLING, near=near)
@@ -77,13 +87,7 @@ def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> 
 
 def test_two_spans_of_two_threads_at_the_same_sets_are_in_flight_both(saved: Snapshot) -> None:
     """Each thread might have either: whichever is looked at first, each span has its own."""
-    first = small(saved.image)
-    second = next(
-        s for s in saved.image.spans
-        if s.state == 1 and s.spanclass > 1 and s is not first and s.sweepgen == first.sweepgen
-    )  # fmt: skip
-    for span in (first, second):
-        unlist(saved.image, span.descriptor)
+    first, second = two_in_no_list(saved.image)
     classes = sorted({first.spanclass, second.spanclass})
     frames = ["osyield", "(*mheap).allocSpan", "(*mcentral).grow", *REFILLING]
     with_thread(saved.image, 0, frames, near={second.descriptor: "stack+8"}, classes=classes)

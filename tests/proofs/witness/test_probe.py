@@ -13,11 +13,11 @@ from spanproof.cli.commands import probe
 from spanproof.cli.commands.probe import Probed
 from spanproof.cli.showing.probed import ProbeOutcome
 from spanproof.witness.acceptance.recorded import KINDS, damaged, diverges, missed, places_of
-from spanproof.witness.acceptance.variants import VARIANTS
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.program import toolchains
 from spanproof.witness.recording.check import check_recording
 from spanproof.witness.recording.recordings import is_recording, lines_of
+from tests.proofs.witness.variants import VARIANTS
 
 RECORDED = sorted((Path(__file__).parent / "heaps").glob("*.jsonl.gz"))
 GO = shutil.which("go")

@@ -91,11 +91,6 @@ class TraceReader:
             self._owned.close()
 
     @property
-    def lines_expected(self) -> int:
-        """Number of events that the header promises."""
-        return self.header.events
-
-    @property
     def raw(self) -> bytes:
         """Text of the last event, or of the line that was refused, without its newline."""
         if self._block_lines is None:

@@ -82,14 +82,6 @@ class Refusing(GrantingOs):
         return 0 if self.granted < 0 else super().alloc(size)
 
 
-class Unreserving(GrantingOs):
-    """Reserves no addresses for the heap."""
-
-    def reserve(self, address: int, size: int) -> int:
-        """Reserve nothing."""
-        return 0
-
-
 def no_memory_for_the_arena_map() -> None:
     Heap(os=Refusing(ARENA_MAP_BYTES)).malloc(8)
 
