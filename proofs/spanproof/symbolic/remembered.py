@@ -79,15 +79,19 @@ class Remembered:
         """Return what a function's body yields, and claim what it relies on."""
         if source.qualified in self._others or self._host.linear.gone or self._host.raised:
             return self._evaluate(source, arguments, path)
+        # By its text, too: a mutant of a rule has the same name.
         key = source.qualified, id(source.tree), *map(identified, arguments)
         if self._host.ghosts:  # contracts may be stated of them
             key = *key, *((name, identified(one)) for name, one in self._host.ghosts.items())
         if key not in self._known:
+            # Most calls are the only ones with their arguments. Those are evaluated as they are: a
+            # record is made at the second call.
             if key not in self._called:
                 self._called[key] = tuple(arguments)
                 before = self._standing()
                 value = self._evaluate(source, arguments, path)
                 if self._standing() != before:
+                    # It stores, raises or replaces, which has to happen again at each call.
                     self._others.add(source.qualified)
                 return value
             found = self._recorded(source, arguments)
@@ -138,6 +142,8 @@ class Remembered:
         """Claim and assume on a path what an evaluation did, and return what it yielded."""
         host, assumed = self._host, iter(known.assumed)
         count, caller = 0, host.at
+        # A claim is proved from what was assumed before it, so the two come in the order in which
+        # they were made.
         for one in known.claims:
             for _ in range(one.assumed - count):
                 host.assumptions.append(_on(next(assumed), known.mark, path))

@@ -45,6 +45,7 @@ class StandIns:
                 self._host.unsupported(contract, contract.tree, f"the proof names no value {name}")
         extra = [self._host.ghosts[name] for name in ghosts]
         fact = self._host.apply(contract, [*arguments, value, *extra], path)
+        # On this path alone: only there what the contract needs was claimed.
         self._host.assumptions.append(implication(self._host.reached(path), as_bool(fact)))
         self._host.results.setdefault(source.qualified, []).append(value)
         return value
@@ -53,6 +54,7 @@ class StandIns:
         self, source: FunctionSource, stated: Contract, arguments: Sequence[Value]
     ) -> Value:
         """Return an unknown result of a rule, the same one for the same arguments."""
+        # The same object may hold something else by now.
         changing = any(isinstance(one, SymbolicObject | SymbolicVector) for one in arguments)
         for known, result in () if changing else self._by_arguments.get(source.qualified, ()):
             if all(map(same, known, arguments)):

@@ -14,7 +14,9 @@ IDENTITY_WORD: Final = z3.BitVecSort(16)
 def with_words_for_identities(formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
     """Return quantifier-free formulas with 16-bit words in place of identities.
 
-    Identities are only compared, so a word serves as well as long as there are enough of them.
+    Identities are only compared, and a formula without quantifiers speaks of no more of them than
+    it has terms. So where it can be met at all, it can be met with that many, and there are 65,536
+    words: questions have far fewer terms of identities.
 
     Raises: TypeError if a formula computes with integers.
     """
