@@ -16,7 +16,7 @@ from spanproof.witness.reading.reader import Addresses
 from spanproof.witness.reading.stacks import Functions, FunctionsOfFile, Stacks
 from spanproof.witness.reading.threads import machines_of
 from spanspec.rules import RULES
-from spanspec.sharing.steps import setsteps
+from spanspec.sharing.steps import setrecords
 
 
 @pytest.mark.parametrize("span_sets", [True, False])
@@ -28,11 +28,11 @@ def test_each_task_of_the_model_is_done_by_functions(span_sets: bool) -> None:
 
 def test_the_functions_of_a_task_are_those_of_the_steps_around_it() -> None:
     found = operations.at_tasks(True)
-    assert found[setsteps.INSTALLING] == functions_of(["SWP-3", "MC-4", "MC-5", "T-53"])
-    assert "(*mcentral).uncacheSpan" in found[setsteps.LEAVING]
-    assert "(*mcentral).uncacheSpan" not in found[setsteps.HELD]
-    assert "(*sweepLocked).sweep" in found[setsteps.EXAMINED]
-    assert "(*mcache).refill" not in found[setsteps.EXAMINED]
+    assert found[setrecords.INSTALLING] == functions_of(["SWP-3", "MC-4", "MC-5", "T-53"])
+    assert "(*mcentral).uncacheSpan" in found[setrecords.LEAVING]
+    assert "(*mcentral).uncacheSpan" not in found[setrecords.HELD]
+    assert "(*sweepLocked).sweep" in found[setrecords.EXAMINED]
+    assert "(*mcache).refill" not in found[setrecords.EXAMINED]
 
 
 def test_a_step_that_cites_no_rule_is_done_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

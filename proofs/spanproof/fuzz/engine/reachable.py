@@ -28,6 +28,7 @@ APART: Final[dict[str, str]] = {
     "spanspec.span.alloccache.cache_is_exact": "an invariant is checked, not reached",
     "spanspec.span.tiny.block_holds": "an invariant is checked, not reached",
     "spanspec.span.listing.belongs": "an invariant is checked, not reached",
+    "spanspec.sharing.steps.setrecords": "other versions of Go have them",
     "spanspec.sharing.steps.setsteps": "other versions of Go have them",
     "spanspec.sharing.containers.spansets": "other versions of Go have them",
     "spanspec.pages.memory.fixalloc.FixAlloc.in_use": "only statistics that are read show it",

@@ -39,7 +39,7 @@ from spanproof.witness.judging.showing import PAGES, Evidence, Showing
 from spanproof.witness.reading.image import SpanImage
 from spanspec.base.constants import TINY_SIZE, size_class_of
 from spanspec.sharing.containers.spansets import NO_ENTRIES
-from spanspec.sharing.steps import setsteps as sets
+from spanspec.sharing.steps import setrecords as sets
 from spanspec.sharing.tables import records as lists
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 

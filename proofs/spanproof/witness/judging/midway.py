@@ -19,7 +19,7 @@ from spanspec.base.ids import SpanId
 from spanspec.base.words import M32
 from spanspec.rules.book import modules
 from spanspec.sharing.containers.spansets import Entries
-from spanspec.sharing.steps.setsteps import IDLE, SetSystem, first_system
+from spanspec.sharing.steps.setrecords import IDLE, SetSystem, first_system
 from spanspec.sharing.steps.setsteps import STEPS as SET_STEPS
 from spanspec.sharing.steps.steps import enabled
 from spanspec.sharing.tables import finite

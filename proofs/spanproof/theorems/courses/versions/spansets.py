@@ -11,7 +11,7 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.exhaustive.trying import Wrong, promise
 from spanspec.sharing.containers.spansets import Entries, entries_hold, swept_set
-from spanspec.sharing.steps.setsteps import (
+from spanspec.sharing.steps.setrecords import (
     EXAMINED,
     FILLED,
     FREEING,
@@ -20,12 +20,11 @@ from spanspec.sharing.steps.setsteps import (
     INSTALLING,
     POPPED,
     PUBLISHED,
-    STEPS,
     SWEEPING,
     SetSystem,
     first_system,
-    is_in_cache,
 )
+from spanspec.sharing.steps.setsteps import STEPS, is_in_cache
 from spanspec.span.sweepgen import is_cached, is_stale, is_swept, needs_sweep
 
 FIRST: Final = 4
