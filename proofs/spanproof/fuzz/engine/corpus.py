@@ -114,7 +114,10 @@ class Corpus(Generic[ProgramT]):
     def minimize(self) -> tuple[int, int]:
         """Remove programs that show nothing which the others do not; return how many are left.
 
-        The other number is how many there were.
+        The other number is how many there were. It is for whoever keeps a corpus, while no campaign
+        uses it (docs/fuzzing.md).
+
+        Raises: OSError.
         """
         kept: KeptPrograms[ProgramT] = KeptPrograms()
         names: dict[bytes, str] = {}
