@@ -163,6 +163,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from fieldreads import with_places
 from starcalls import taken_directly, without_lists
+from toplevels import marked
 from mypyc.build import mypycify
 from setuptools import setup
 
@@ -172,8 +173,8 @@ for module in modules:
     module.extra_compile_args = [*module.extra_compile_args, *headers, "-DKEEP_INTEGERS"]
     module.include_dirs.append({root!r})
     for source in map(Path, module.sources):
-        text = taken_directly(without_lists(with_places(source.read_text())))
-        assert taken_directly(without_lists(with_places(text))) == text
+        text = taken_directly(without_lists(with_places(marked(source.read_text()))))
+        assert taken_directly(without_lists(with_places(marked(text)))) == text
         source.write_text(text)
         print(*(text.count(f" = get_{{kind}}(") for kind in ("int", "bool", "field")))
         print(text.count(" = call_with("))
@@ -181,6 +182,7 @@ for module in modules:
         assert text.count(" = get_global(") > 1
         assert text.count(" = get_name(") == 2
         assert text.count(" = tuple_before(") == 1
+        assert text.count("RUNS_ONCE char CPyDef_") == 1
 setup(ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
 """
 
