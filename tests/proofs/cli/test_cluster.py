@@ -160,3 +160,13 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(
     monkeypatch.setattr("spanproof.support.processes.clusters.CONNECT", 0.2)
     assert run(["check", SMALL[0], "--scheduler", "tcp://127.0.0.1:1"]) == UNUSABLE
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["head", "tcp://head", "http://head:1", "tcp://head:123456"])
+@pytest.mark.parametrize("command", [["check", SMALL[0]], ["fuzz", "--seconds", "1"]])
+def test_what_is_no_address_is_told_in_one_line(
+    command: list[str], address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "--scheduler", address]) == UNUSABLE
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"{address}: no address of a scheduler" in line

@@ -1,6 +1,7 @@
 """The workers of a Dask cluster, in place of processes of this machine."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import BrokenExecutor, Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
@@ -25,6 +26,9 @@ RETRIES: Final = 3
 """How often work is done again whose worker was lost."""
 
 LOST: Final = "the scheduler of the cluster is gone"
+
+ADDRESS: Final = re.compile(r"((tcp|tls|wss?|ucx)://)?(\[[^\]]+\]|[^:/]+):[0-9]{1,5}|inproc://.+")
+"""What the address of a scheduler looks like: at another one Dask tries for half a minute."""
 
 _SCHEDULER: Final[ContextVar[str]] = ContextVar("scheduler", default="")
 
@@ -54,6 +58,8 @@ def cluster(scheduler: str) -> Iterator[Executor]:
     Raises: Missing without the package `distributed`; OSError if there is no such cluster, or it
         has no workers.
     """
+    if not ADDRESS.fullmatch(scheduler):
+        raise ConnectionError(f"{scheduler}: no address of a scheduler, such as tcp://host:8786")
     try:
         distributed = import_module("distributed")
     except ImportError:
