@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final, NamedTuple, cast
 
 import msgspec
@@ -17,6 +18,7 @@ from spanproof.fuzz.levels.atonce import (
     ways,
     why_none,
 )
+from spanproof.fuzz.levels.lacking import can_be_asked
 from spanproof.fuzz.levels.recorded import shown
 from spanproof.fuzz.levels.remote import Answerer, refusal_of
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
@@ -87,6 +89,10 @@ def consume(answerer: Answerer, lines: Iterable[bytes]) -> Consumed:
             continue
         if not {*vector.get("needs", ())}.issubset(greeting.calls):
             continue
+        asks = [*(asked for asked, _ in vector["exchange"]), *chain(*vector.get("at once", ()))]
+        requests = [msgspec.convert({**one, "n": 0}, type=messages.Request) for one in asks]
+        if not all(can_be_asked(one, greeting.lacks) for one in requests):
+            continue
         vectors += 1
         if "at once" in vector:
             replies += 1
@@ -95,8 +101,7 @@ def consume(answerer: Answerer, lines: Iterable[bytes]) -> Consumed:
                 asked, must = json.dumps(vector["at once"]), "one of its outcomes"
                 wrong.append(WrongReply(vectors, asked, must, why, tuple(vector["rules"])))
             continue
-        for asked, wanted in vector["exchange"]:
-            request = msgspec.convert({**asked, "n": 0}, type=messages.Request)
+        for request, (asked, wanted) in zip(requests, vector["exchange"], strict=False):
             if not is_asked_of(request, greeting):
                 continue
             replies += 1

@@ -95,7 +95,7 @@ struct spanspec_bits {{
 /* Who answers: its name; what objects are aligned to (8), a power of two; the bytes of the largest
    object that it makes (any), and of all that live at once (any), each counted as 64 at least, and
    with its alignment besides if that was asked for; the threads that may act at once (1), not of a
-   library; what its contract lacks. All may be left out. */
+   library; what its contract or its heap lacks, which is not asked for. All may be left out. */
 SPANSPEC_WEAK const char *spanspec_name(void);
 SPANSPEC_WEAK uint64_t spanspec_alignment(void);
 SPANSPEC_WEAK uint64_t spanspec_largest(void);
@@ -104,6 +104,13 @@ SPANSPEC_WEAK uint64_t spanspec_threads(void);
 #define SPANSPEC_NO_REALLOC 1u
 #define SPANSPEC_NO_ALIGN 2u
 #define SPANSPEC_NO_ZERO 4u
+#define SPANSPEC_NO_CYCLES 8u     /* of a heap: a collector, and sweeping */
+#define SPANSPEC_NO_SPECIALS 16u  /* finalizers, and profile records */
+#define SPANSPEC_NO_MANUAL 32u    /* manual spans */
+#define SPANSPEC_NO_PROCS 64u     /* more than one P */
+#define SPANSPEC_NO_SCAVENGER 128u
+#define SPANSPEC_NO_PHYSICAL 256u /* physical pages of other sizes than 4096 bytes */
+#define SPANSPEC_NO_ANSWERS 512u  /* an operating system that says other than `grant` */
 SPANSPEC_WEAK unsigned spanspec_lacks(void);
 
 /* Of a heap: whether its replies have events (0); which calls it has besides (none). */

@@ -15,6 +15,7 @@ from spanproof.fuzz.engine.target import (
     of_schedules,
     of_sizes,
     of_span,
+    within,
 )
 from spanproof.fuzz.heapsides import Side
 from spanproof.fuzz.isolation.apart import apart
@@ -148,7 +149,8 @@ def heap_target(found_with: FoundWith) -> Target[HeapProgram]:
     target = of_schedules if found_with.of is Scope.SCHEDULE else of_heap
     if found_with.door:
         answerer = answerer_of(found_with)
-        return target(RemoteHeaps(answerer))._replace(prepare=answerer.prepare)
+        made = within(target(RemoteHeaps(answerer)), answerer.greeted)
+        return made._replace(prepare=answerer.prepare)
     if not found_with.python:
         return target(spanallocheap.installed)
     factory: ByName[HeapProgram, Side] = ByName(found_with.python, found_with.folder, found_with.of)

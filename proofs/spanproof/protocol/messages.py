@@ -18,8 +18,23 @@ Shows = Literal["results", "events", "state", "account"]
 """What it shows: results always; events of a heap; the state of a span or a heap; the sums of the
 contract."""
 
-Lack = Literal["realloc", "align", "zero"]
-"""What a contract may lack."""
+Lack = Literal[
+    "realloc",
+    "align",
+    "zero",
+    "cycles",
+    "specials",
+    "manual",
+    "procs",
+    "scavenger",
+    "physical",
+    "answers",
+]
+"""What a contract may lack, the first three; and a heap: a collector, special records, manual
+spans, more than one P, a scavenger, physical pages of other sizes than 4096 bytes, an operating
+system that does not grant each request where it is asked for."""
+
+OF_CONTRACT: Final = ("realloc", "align", "zero")
 
 Extra = Literal["find", "set_gc_percent", "finish_paced"]
 """Calls that a heap may have besides; with `set_gc_percent` it has `trigger` as well."""
@@ -292,9 +307,11 @@ class Greeting(Reply, frozen=True):
     `alignment` is what every object of at least so many bytes is aligned to, and smaller ones to
     the largest power of two that they hold; `largest` is the most bytes that are asked for in one,
     and `memory` in all that live: each counts 64 at least, and its alignment if that is asked for.
-    With `programs` it takes many requests in one message, on which `threads` may act at once. Of
-    the contract it may lack some: resizing, alignment by wish, zeroed memory. A heap may have some
-    `calls` besides those that each has.
+    With `programs` it takes many requests in one message, on which `threads` may act at once. What
+    it lacks it is not asked for: of the contract, resizing, alignment by wish or zeroed memory; of
+    a heap, a collector, special records, manual spans, more than one P, a scavenger, physical pages
+    of other sizes than 4096 bytes, answers of the operating system other than to grant. A heap may
+    have some `calls` besides.
     """
 
     protocol: Natural

@@ -16,6 +16,7 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.doors import consuming, vectorfile
 from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.levels.remote import Answerer, ProcessCommand
 from spanproof.fuzz.program import (
     Allocate,
     MarkEvery,
@@ -175,6 +176,67 @@ def test_the_consumer_in_c_leaves_out_vectors_of_a_level_that_it_has_not(
         done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
         assert done.returncode == status, done.stdout
         assert done.stdout.splitlines()[-1].startswith(says)
+
+
+LITTLE = """
+#define SPANSPEC_MAIN
+#include "spanspec.h"
+static uint64_t next;
+const char *spanspec_new_heap(uint64_t procs, uint64_t sweepgen, uint64_t physical,
+                              const char *answers) {
+    (void)procs, (void)sweepgen, (void)physical, (void)answers;
+    next = 0xc000000000;
+    return NULL;
+}
+const char *spanspec_heap_call(const struct spanspec_heap_call *ask,
+                               struct spanspec_returned *reply) {
+    if (strcmp(ask->call, "malloc") != 0)
+        return "there is nothing but malloc";
+    reply->result = (int64_t)next;
+    next += 8;
+    return NULL;
+}
+unsigned spanspec_lacks(void) { return LACKS; }
+"""
+
+
+def heap_line(*calls: dict[str, object], **begins: object) -> str:
+    """Return a vector of a heap of which each object has 8 bytes."""
+    start = {"op": "new_heap", "procs": 1, "sweepgen": 0, "physical": 4096, "answers": []}
+    exchange: list[tuple[dict[str, object], dict[str, object]]] = [(start | begins, {"n": 0})]
+    for number, call in enumerate(calls):
+        result = 0xC000000000 + 8 * number if call["call"] == "malloc" else 0
+        reply = {"n": 0, "result": result, "no_memory": False, "events": []}
+        exchange.append(({"op": "heap_call", **call}, reply))
+    line = {"level": "heap", "rules": ["MAL-10"], "finds": [], "needs": [], "exchange": exchange}
+    return json.dumps(line, separators=(",", ":")) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("lacks", "line"),
+    [
+        ("SPANSPEC_NO_CYCLES", heap_line({"call": "start_cycle"})),
+        ("SPANSPEC_NO_SPECIALS", heap_line({"call": "run_finalizers"})),
+        ("SPANSPEC_NO_MANUAL", heap_line({"call": "take_manual", "npages": 4})),
+        ("SPANSPEC_NO_PROCS", heap_line(procs=2)),
+        ("SPANSPEC_NO_SCAVENGER", heap_line({"call": "scavenge_all"})),
+        ("SPANSPEC_NO_PHYSICAL", heap_line(physical=65536)),
+        ("SPANSPEC_NO_ANSWERS", heap_line(answers=["refuse"])),
+    ],
+)
+def test_both_consumers_leave_out_what_a_heap_lacks(lacks: str, line: str, tmp_path: Path) -> None:
+    source = tmp_path / "little.c"
+    source.write_text(LITTLE.replace("LACKS", lacks))
+    consumer = built(source, tmp_path / "little", "-pthread")
+    file = tmp_path / "heap.jsonl"
+    objects = [{"call": "malloc", "bytes": 8}, {"call": "malloc", "bytes": 5}]
+    file.write_text(heap_line(*objects) + line)
+    done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "1 vectors, 3 replies, 0 wrong"
+    asked = Answerer(ProcessCommand((str(consumer),)), "heap", 20)
+    found = consuming.consume(asked, file.read_bytes().splitlines())
+    asked.close()
+    assert found == (1, 3, [])
 
 
 def test_the_consumer_in_c_takes_no_part_of_a_line_for_a_whole_one(

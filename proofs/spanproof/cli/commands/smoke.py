@@ -16,7 +16,7 @@ from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
-from spanproof.protocol.messages import LARGEST, Greeting
+from spanproof.protocol.messages import LARGEST, OF_CONTRACT, Greeting
 from spanspec.base.wording import counted
 
 SHRINK: Final = 2.0
@@ -79,8 +79,10 @@ def introduction(greeting: Greeting) -> str:
     """Return who answers, and what it has, in one line; of its contract, what bounds it, too."""
     shown = [one for one in greeting.shows if one != "results"]
     told = [f"has {', '.join(greeting.levels)}", f"shows {', '.join(['results', *shown])}"]
-    if greeting.lacks and "contract" in greeting.levels:
-        told.append(f"its contract lacks {', '.join(greeting.lacks)}")
+    for level in ("contract", "heap"):
+        lacks = [one for one in greeting.lacks if (one in OF_CONTRACT) == (level == "contract")]
+        if lacks and level in greeting.levels:
+            told.append(f"its {level} lacks {', '.join(lacks)}")
     if greeting.largest < LARGEST:
         told.append(f"an object has at most {counted(greeting.largest, 'byte')}")
     if greeting.memory < LARGEST:

@@ -424,9 +424,11 @@ static const char *ss_hello(struct ss_text *out) {
     ss_put(out, ",\"programs\":true,\"lacks\":[");
     if (!spanspec_realloc)
         lacks |= SPANSPEC_NO_REALLOC;
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 10; i++)
         if (lacks >> i & 1) {
-            static const char *const names[] = {"realloc", "align", "zero"};
+            static const char *const names[] = {"realloc",   "align",    "zero",   "cycles",
+                                                "specials",  "manual",   "procs",  "scavenger",
+                                                "physical", "answers"};
             ss_put(out, before);
             ss_put_string(out, names[i]);
             before = ",";
@@ -617,6 +619,37 @@ static int ss_is_asked(struct ss_ask *ask) {
            (spanspec_span_state || strcmp(ask->op, "span_state") != 0);
 }
 
+/* Whether a line of a heap asks for nothing that it lacks. */
+static int ss_lacks_nothing_of(const char *line) {
+    static const struct {
+        unsigned lack;
+        const char *call;
+    } calls[] = {
+        {SPANSPEC_NO_CYCLES, "start_cycle"},        {SPANSPEC_NO_CYCLES, "mark"},
+        {SPANSPEC_NO_CYCLES, "finish_cycle"},       {SPANSPEC_NO_CYCLES, "finish_paced"},
+        {SPANSPEC_NO_CYCLES, "sweep_one"},          {SPANSPEC_NO_CYCLES, "ensure_swept"},
+        {SPANSPEC_NO_CYCLES, "set_gc_percent"},     {SPANSPEC_NO_CYCLES, "trigger"},
+        {SPANSPEC_NO_CYCLES, "find"},               {SPANSPEC_NO_CYCLES, "free_os_memory"},
+        {SPANSPEC_NO_SPECIALS, "add_special"},      {SPANSPEC_NO_SPECIALS, "remove_finalizer"},
+        {SPANSPEC_NO_SPECIALS, "run_finalizers"},   {SPANSPEC_NO_MANUAL, "take_manual"},
+        {SPANSPEC_NO_MANUAL, "free_manual"},        {SPANSPEC_NO_PROCS, "set_procs"},
+        {SPANSPEC_NO_SCAVENGER, "scavenge_all"},    {SPANSPEC_NO_SCAVENGER, "pass_time"},
+        {SPANSPEC_NO_SCAVENGER, "free_os_memory"},
+    };
+    const unsigned lacks = spanspec_lacks ? spanspec_lacks() : 0;
+    char asked[40];
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        snprintf(asked, sizeof asked, "\"call\":\"%s\"", calls[i].call);
+        if (lacks & calls[i].lack && strstr(line, asked) != NULL)
+            return 0;
+    }
+    const char *begins = strstr(line, "\"op\":\"new_heap\"");
+    return begins == NULL ||
+           !((lacks & SPANSPEC_NO_PROCS && strstr(begins, "\"procs\":1,") == NULL) ||
+             (lacks & SPANSPEC_NO_PHYSICAL && strstr(begins, "\"physical\":4096") == NULL) ||
+             (lacks & SPANSPEC_NO_ANSWERS && strstr(begins, "\"answers\":[]") == NULL));
+}
+
 /* Whether a line is of a level that it has. */
 static int ss_is_of_level(const char *line) {
     char name[16] = "";
@@ -667,7 +700,7 @@ static int ss_vectors(const char *file) {
         if (!ss_is_whole(line))
             ss_fail("a line of the file of vectors is not whole");
         of = ss_is_one_of(line);
-        if (!ss_is_of_level(line))
+        if (!ss_is_of_level(line) || !ss_lacks_nothing_of(line))
             continue;
         had++;
         char *at = strstr(line, "\"exchange\":");

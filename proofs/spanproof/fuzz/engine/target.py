@@ -5,6 +5,8 @@ from typing import Generic, NamedTuple
 
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.levels.beginnings import AgeingAllocator
+from spanproof.fuzz.levels.contract import LACKS
+from spanproof.fuzz.levels.lacking import NEVER, without
 from spanproof.fuzz.levels.remote import Answerer
 from spanproof.fuzz.levels.sizes import SizesFactory, run_sizes, sizes_program
 from spanproof.fuzz.lockstep.divergence import ProgramT, Run, StepHeard
@@ -20,6 +22,7 @@ from spanproof.fuzz.programs.sizesprogram import SizesProgram
 from spanproof.fuzz.programs.spangrammar import span_program
 from spanproof.fuzz.sides.factories import AnyStart
 from spanproof.fuzz.subjects import SubjectFactory
+from spanproof.protocol.messages import Greeting
 
 MUST_EXERCISE = (
     "fast allocations",
@@ -125,3 +128,19 @@ def heap_attempt(factory: SideFactory) -> Attempt[HeapProgram]:
         return run(program, factory, on_step)
 
     return attempt
+
+
+def within(target: Target[HeapProgram], greeted: Callable[[], Greeting]) -> Target[HeapProgram]:
+    """Return a target whose programs ask for nothing that a heap lacks, as it says once asked."""
+
+    def draw(choices: Choices) -> HeapProgram:
+        return without(target.grammar(choices), greeted())
+
+    def attempt(program: HeapProgram, on_step: StepHeard, exact: bool) -> Run:
+        # One that was kept for another heap may ask for more.
+        run = target.attempt(without(program, greeted()), on_step, exact)
+        for lack in greeted().lacks:
+            run.exercised.update(f"{LACKS}{one}" for one in NEVER.get(lack, ()))
+        return run
+
+    return target._replace(grammar=draw, attempt=attempt)
