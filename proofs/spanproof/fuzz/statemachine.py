@@ -9,12 +9,17 @@ fails the test, and Hypothesis shrinks the run. `spanspec fuzz` does many more o
 this is for those who want Hypothesis's own reports, settings and database.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec.structs import replace
 
-from spanproof.fuzz.heapsides import Side, SideFactory
+from spanproof.fuzz.differences.differences import Difference, Raised
+from spanproof.fuzz.heapsides import NoMemory, Side, SideFactory
+from spanproof.fuzz.lockstep.divergence import divergence_of
 from spanproof.fuzz.lockstep.heaplockstep import HeapLockstep
 from spanproof.fuzz.programs.choices import strategy_of
 from spanproof.fuzz.programs.heapgrammar import (
@@ -45,7 +50,9 @@ from spanproof.fuzz.programs.heapprogram import (
     Step,
     Sweep,
     TakeManual,
+    describe_step,
 )
+from spanproof.fuzz.subjects import Refused
 from spanspec.events.heap_events import Purpose
 
 P = st.sampled_from(PS)
@@ -83,11 +90,26 @@ class HeapMachine(RuleBasedStateMachine):
     def take(self, step: Step) -> None:
         """Take a step on both heaps and compare.
 
-        Raises: Difference if they differ; Raised if one of them fails.
+        Raises: Difference if they differ; Raised if one of them fails; they tell the program so
+            far, both values, and the rules.
         """
         assert self.pair is not None
         self.steps.append(step)
-        self.pair.take(step)
+        with self._telling(describe_step(step)):
+            self.pair.take(step)
+
+    @contextmanager
+    def _telling(self, doing: str) -> Iterator[None]:
+        """Let what is raised tell the program so far; nothing is compared any more then."""
+        try:
+            yield
+        except (Difference, Raised, Refused, NoMemory) as problem:
+            program = replace(self.begun, steps=tuple(self.steps))
+            found = divergence_of(program, len(self.steps), doing, problem)
+            self.pair = None
+            # Hypothesis drops the notes of an exception.
+            problem.args = (found.render(),)
+            raise
 
     @rule(size=strategy_of(size_of), p=P, noscan=st.booleans(), zero=st.booleans())
     def malloc(self, size: int, p: int, noscan: bool, zero: bool) -> None:
@@ -187,7 +209,8 @@ class HeapMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Compare all once more."""
         if self.pair is not None:
-            self.pair.compare()
+            with self._telling("the comparison at the end"):
+                self.pair.compare()
 
 
 def state_machine_of(make: SideFactory, *, thorough: bool = False) -> type[HeapMachine]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from spanproof.fuzz.differences.differences import Difference
+from spanproof.fuzz.differences.differences import Difference, Raised
 from spanproof.fuzz.heapsides import State
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.sides.spanallocheap import SpanallocHeap, installed
@@ -42,8 +42,26 @@ def test_the_state_machine_finds_a_difference() -> None:
     def make(program: HeapProgram) -> Lies:
         return Lies(program, installed(program)._package)
 
-    with pytest.raises(Difference, match="heap_live"):
+    with pytest.raises(Difference, match="heap_live") as raised:
         run_state_machine_as_test(state_machine_of(make, thorough=True), settings=FEW)
+    told = str(raised.value)
+    for part in ("a heap with 1 P", "heap_live: differs", "CEN-10: ", "model says     0", "n 9"):
+        assert part in told
+
+
+def test_the_state_machine_tells_what_a_heap_raises() -> None:
+    class Fails(SpanallocHeap):
+        def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
+            raise ZeroDivisionError("by nothing")
+
+    def make(program: HeapProgram) -> Fails:
+        return Fails(program, installed(program)._package)
+
+    with pytest.raises(Raised) as raised:
+        run_state_machine_as_test(state_machine_of(make), settings=FEW)
+    told = str(raised.value)
+    for part in ("allocate an object", "the implementation fails", "ZeroDivisionError: by nothing"):
+        assert part in told
 
 
 def test_a_machine_without_a_heap_says_what_it_lacks() -> None:

@@ -173,35 +173,36 @@ def run_steps(
     is one as well where there is nothing to refuse: of a side that is made, or shows its state.
     """
     done = Progress()
+    told: Difference | Raised | Refused | NoMemory
     try:
         # Both heaps are there until the program is over, so there is nothing to collect before; and
         # they are gone afterwards, or the collector would go through what is about to end anyway.
         with put_off():
             features = taken(steps, make, done, on_step)
-    except Difference as difference:
-        told = difference
-    except (Raised, Refused, NoMemory) as problem:
+    except (Difference, Raised, Refused, NoMemory) as problem:
+        told = problem
+    else:
+        return Run(None, done.exercised, features)
+    doing = describe_step(steps[done.step - 1]) if done.step else MAKING
+    return Run(divergence_of(program, done.step, doing, told), done.exercised)
+
+
+def divergence_of(
+    program: AnyProgram, step: int, doing: str, problem: Difference | Raised | Refused | NoMemory
+) -> Divergence:
+    """Return the divergence that was raised in a step of a program, where it was `doing` this."""
+    if isinstance(problem, Difference):
+        told = problem
+    else:
         failed = problem if isinstance(problem, Raised) else Raised("implementation", problem)
         expected, seen = failed.says, "was not asked"
         if failed.side == "implementation":
             expected, seen = "goes through", failed.says
         rules = of_message(failed.says)
-        doing = describe_step(steps[done.step - 1]) if done.step else MAKING
         told = Difference(doing, expected, seen, side=failed.side, rules=rules)
-    else:
-        return Run(None, done.exercised, features)
-    number, exercised = done.step, done.exercised
-    divergence = Divergence(
-        program,
-        number,
-        told.what,
-        told.expected,
-        told.seen,
-        told.side,
-        told.rules,
-        told.after,
+    return Divergence(
+        program, step, told.what, told.expected, told.seen, told.side, told.rules, told.after
     )
-    return Run(divergence, exercised)
 
 
 def length_of(one: AnyProgram) -> int:
