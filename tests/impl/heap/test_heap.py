@@ -398,3 +398,59 @@ def test_only_a_sleep_that_was_not_cut_short_makes_the_scavenger_sleep_longer(
     assert line.delay == 200_000
     line.turn_ends(5000, 10, 10, 199_999)
     assert line.delay == 100_000
+
+
+def test_a_snapshot_tells_how_far_the_reclaimer_has_come(heap: Heap) -> None:
+    """The index of its next chunk of 512 pages, or -1 once all are done (SWP-22)."""
+    live = [heap.malloc(PAGE) for _ in range(2000)]
+    assert heap.snapshot().reclaim_index == 0
+    del live[100:200]
+    heap.collect(live)
+    assert heap.snapshot().reclaim_index == 0
+    live.append(heap.malloc(5 * PAGE))
+    assert heap.snapshot().reclaim_index == 512
+    heap.collect(live)
+    heap.malloc(5 * PAGE)
+    assert heap.snapshot().reclaim_index == -1
+
+
+def test_a_snapshot_has_the_figures_that_are_compared_quickly(
+    package: ModuleType, heap: Heap
+) -> None:
+    """The state is shown twice, with names and without: both have to say the same."""
+    live = [heap.malloc(PAGE, p=number % 2) for number in range(300)]
+    heap.malloc(5, noscan=True)
+    heap.take_manual(4)
+    heap.take_manual(4, "gc")
+    heap.set_finalizer(live[0])
+    for _ in range(2):
+        heap.collect(live[5:200])
+        heap.malloc(9 * PAGE)
+        heap.sweep_one()
+        heap.scavenge_all()
+        shot, figures = heap.snapshot(), package.heap.heapsnapshot.figures_of(heap.state)
+        assert (
+            shot.sweepgen,
+            shot.phase,
+            shot.cycles,
+            shot.procs,
+            shot.sweepdone,
+            shot.heap_live,
+            shot.reclaim_index,
+            shot.reclaim_credit,
+            shot.pages_swept,
+            len(shot.finalizers_due),
+            *map(len, shot.buffers),
+            len(shot.free_descriptors),
+            len(shot.arenas),
+            *shot.current,
+            shot.heap_sys,
+            shot.heap_idle,
+            shot.heap_inuse,
+            shot.heap_released,
+            shot.stacks_inuse,
+            shot.gc_manual,
+            shot.pages_in_use,
+            shot.unscavenged_huge_pages,
+            *(figure for cache in shot.caches for figure in (cache.tiny, cache.tinyoffset)),
+        ) == figures

@@ -164,6 +164,18 @@ REASONS: Final = (
     ),
     Reason(
         "base.pagesizes.PageSizes.huge_pages",
+        "if end > start else 0",
+        "end > start -> (end >= start)",
+        "nothing between them is no huge page",
+    ),
+    Reason(
+        "heap.heap.Heap.memory",
+        "offset = place - arena.base",
+        "place - arena.base -> (place + arena.base)",
+        "what is taken to reach beyond its arena is viewed by the system: the same memory",
+    ),
+    Reason(
+        "base.pagesizes.PageSizes.huge_pages",
         "if self.huge == 0",
         "0 -> 1",
         "multiples of 0 bytes are all 0, and then no page is between them",
