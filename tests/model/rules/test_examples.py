@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import heap_events as hev
 from spanspec.heap import Heap
+from spanspec.heap.machine import completed
 from spanspec.pages.courses.pagealloc import allocate, free_in_use, make_in_use
 from spanspec.pages.courses.scavenge import scavenge_all, split_address
 from spanspec.pages.courses.scavengeline import Line, background_work, goal_for, pace, total_time_ns
@@ -64,9 +65,7 @@ def with_runs(*runs: int) -> tuple[PageHeap, list[int]]:
 
 
 def free(heap: PageHeap, span: int) -> hev.Coalesces:
-    told = list(free_in_use(heap, ACTOR, span, 0, 0, 1))[-1]
-    assert isinstance(told, hev.Coalesces)
-    return told
+    return completed(free_in_use(heap, ACTOR, span, 0, 0, 1))
 
 
 def test_ex_2_the_low_end_of_a_scavenged_run_is_taken() -> None:

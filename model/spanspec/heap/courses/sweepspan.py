@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from spanspec.base.bitmap import Bitmap, Bits, hexadecimal
 from spanspec.base.constants import size_class_of
 from spanspec.base.ids import ThreadId
+from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.heap.courses.course import Course
 from spanspec.heap.courses.publishing import publish_alone
@@ -77,9 +78,11 @@ def sweep_span(
     else:
         yield free_to_central(state, actor, thread, span, swept)
     if may_free(state.sharing, thread):
+        # Credit comes last: who takes it looks for no other pages, so these have to be free then.
+        merged = yield from return_span(state, actor, thread, span, swept)
         if credited:
             advance(state, GIVE_CREDIT, record.npages)
-        yield from return_span(state, actor, thread, span, swept)
+        yield merged
         return True
     # Pushed last: from here the span is what the next cycle has to sweep.
     yield push(state, actor, thread, span)
@@ -182,8 +185,8 @@ def free_to_central(
 
 def return_span(
     state: HeapState, actor: Actor, thread: ThreadId, span: int, swept: Swept
-) -> Course[None]:
-    """Give a swept span back to the page heap.
+) -> Course[hev.Coalesces]:
+    """Give a swept span back to the page heap; return what its pages became, still to be told.
 
     Rules: SWP-24 SWP-26 HEAP-26.
     """
@@ -193,13 +196,15 @@ def return_span(
     change_bits(state, span, DROP_BITS)
     if swept.large_dead:
         advance(state, COUNT_LARGE_DEAD, record)
-    yield from free_in_use(
-        state.pages,
-        actor,
-        span,
-        state.generation(span),
-        record.alloc_count,
-        record.needzero,
+    return (
+        yield from free_in_use(
+            state.pages,
+            actor,
+            span,
+            state.generation(span),
+            record.alloc_count,
+            record.needzero,
+        )
     )
 
 

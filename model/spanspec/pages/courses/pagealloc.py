@@ -90,14 +90,16 @@ def make_in_use(heap: PageHeap, actor: Actor, span: int) -> None:
 
 def free_in_use(
     heap: PageHeap, actor: Actor, span: int, sweepgen: U32, alloc_count: U16, needzero: U8
-) -> Steps:
+) -> Generator[EventBase, None, hev.Coalesces]:
     """Give an in-use span back; generation, count and needzero are what it leaves with.
+
+    Return what its neighbours became, which is still to be told.
 
     Rules: HEAP-26 HEAP-28.
     """
     yield freed(heap, actor, span, sweepgen, needzero)
     heap.act(actor, may_give_back, give_back, SpanId(span), alloc_count, needzero)
-    yield heap.coalesce(actor, span)
+    return heap.coalesce(actor, span)
 
 
 def free_manual(heap: PageHeap, actor: Actor, span: int, sweepgen: U32) -> Steps:

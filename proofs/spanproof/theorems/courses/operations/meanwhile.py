@@ -7,7 +7,8 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case
-from spanspec.events.span_events import SweepResult
+from spanspec.base.ids import SpanId
+from spanspec.events.span_events import SweepDone, SweepResult
 from spanspec.heap.courses.course import Waits
 from spanspec.heap.courses.sweeping import ensure_swept, finish_sweeping, sweepone
 from spanspec.heap.courses.sweepspan import sweep_span
@@ -18,6 +19,7 @@ from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.sweepers import BEGIN_POPPING, END_POPPING
 from spanspec.heap.state.taking import take
 from spanspec.pages.pageheap import Actor
+from spanspec.pages.tables.records import is_listed
 from spanspec.sharing.steps.steps import CLAIM_DIRECTLY
 from spanspec.sharing.tables.growing import span_id
 
@@ -150,30 +152,53 @@ def a_drained_stack(met: Counter[str]) -> None:
     met["drained"] += 1
 
 
+def who_is_counted(met: Counter[str]) -> None:
+    """Who pops a span to sweep it counts as a sweeper from then on, until it has swept it; that all
+    is swept is so when it is told.
+    """
+    heap, _ = to_be_swept(Decisions())
+    state = heap.state
+    for _ in range(2):
+        for event in sweepone(state, OTHER, "bg"):
+            counted, done = state.sweepers == {OTHER.thread}, isinstance(event, SweepDone)
+            promise(counted, f"SWP-15: {state.sweepers} sweep at {event}")
+            promise(state.sweepdone == done, f"SWP-16: all is swept at {event}: {state.sweepdone}")
+        promise(not state.sweepers, f"SWP-15: {state.sweepers} sweep at the end")
+    met["counted"] += state.sweepdone
+
+
+def credit_of(heap: Heap) -> int:
+    """Return the pages that are credit."""
+    return heap.state.progress.reclaim_credit
+
+
 def credit_for_others(met: Counter[str]) -> None:
-    """The pages of a span that a sweep gives back, for nobody, are credit for who reclaims next."""
+    """The pages of a span that a sweep gives back, for nobody, are credit for who reclaims next, as
+    soon as they are free, and not before.
+    """
     heap, span = to_be_swept(Decisions())
-    heap.step(SweepOne())
-    credit = heap.state.progress.reclaim_credit
-    promise(credit == 5, f"SWP-23: a credit of {credit} pages")
+    for _ in heap.begin(SweepOne()):
+        free, credit = is_listed(heap.state.pages.tiling, SpanId(span)), credit_of(heap)
+        promise(credit == (5 if free else 0), f"SWP-15: a credit of {credit} pages: free {free}")
+    promise(credit_of(heap) == 5, f"SWP-23: a credit of {credit_of(heap)} pages")
     heap, span = to_be_swept(Decisions())
     for _ in ensure_swept(heap.state, FIRST, span):
         pass
-    credit = heap.state.progress.reclaim_credit
+    credit = credit_of(heap)
     promise(credit == 0, f"SWP-23: a credit of {credit} pages of a span that was to be swept")
     met["credit"] += 1
 
 
 @explored(
     "courses.meanwhile",
-    "SWP-11 SWP-16 SWP-18 SWP-23 SWP-29 SWP-38 CEN-3 CONC-4",
-    needs="wait seen drained credit",
+    "SWP-11 SWP-15 SWP-16 SWP-18 SWP-23 SWP-29 SWP-38 CEN-3 CONC-4",
+    needs="wait seen drained counted credit",
     assumes=(SMALL_SCOPE,),
 )
 def who_waits_and_for_whom() -> Ran:
     """A course that needs the sweep of a span, or of all, waits while another thread is at it, and
     no longer; who sees that it is complete goes on. Who finds the stack drained leaves it so, and
-    what a sweep frees for nobody is credit.
+    what a sweep frees for nobody is credit once it is free.
     """
     return every_case(
         (
@@ -181,6 +206,7 @@ def who_waits_and_for_whom() -> Ran:
             ("all sweepers", for_all_sweepers),
             ("a store that is seen first", a_store_that_is_seen_first),
             ("a drained stack", a_drained_stack),
+            ("who is counted", who_is_counted),
             ("credit for others", credit_for_others),
         )
     )

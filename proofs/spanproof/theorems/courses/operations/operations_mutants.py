@@ -4,6 +4,24 @@ from typing import Final
 
 from spanproof.patch.mutant import Mutant, Variant, variants_of
 
+SWEEP_COUNTED: Final = """\
+        npages = state.pages.runs[span].npages
+        yield claimed(state, actor, span, by)
+        back = yield from sweep_span(state, actor, thread, span, preserve=False, credited=True)
+        freed = npages if back else 0
+    advance(state, END_POPPING, actor.thread)
+"""
+
+SWEEP_UNCOUNTED: Final = """\
+        npages = state.pages.runs[span].npages
+        advance(state, END_POPPING, actor.thread)
+        yield claimed(state, actor, span, by)
+        back = yield from sweep_span(state, actor, thread, span, preserve=False, credited=True)
+        freed = npages if back else 0
+    if actor.thread in state.sweepers:
+        advance(state, END_POPPING, actor.thread)
+"""
+
 OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
         "spanspec.heap.courses.mcentral.claim_listed",
@@ -63,6 +81,36 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
             "if span in ():",
             "courses.specials",
             "a sweep does not decide on special records",
+        ),
+        Variant(
+            "credit-before-its-pages",
+            "        merged = yield from return_span(state, actor, thread, span, swept)\n"
+            "        if credited:\n"
+            "            advance(state, GIVE_CREDIT, record.npages)\n",
+            "        if credited:\n"
+            "            advance(state, GIVE_CREDIT, record.npages)\n"
+            "        merged = yield from return_span(state, actor, thread, span, swept)\n",
+            "courses.meanwhile",
+            "pages of a swept span are credit before they are free",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.courses.sweeping.sweepone",
+        Variant(
+            "counted-until-it-claims",
+            SWEEP_COUNTED,
+            SWEEP_UNCOUNTED,
+            "courses.meanwhile",
+            "who has claimed a span is no sweeper any more, so that nobody waits for its sweep",
+        ),
+        Variant(
+            "told-before-all-is-swept",
+            "            advance(state, NOTE_ALL_SWEPT)\n"
+            "            yield ev.SweepDone(*who(actor), sweepgen=state.sweepgen)\n",
+            "            yield ev.SweepDone(*who(actor), sweepgen=state.sweepgen)\n"
+            "            advance(state, NOTE_ALL_SWEPT)\n",
+            "courses.meanwhile",
+            "it is told that all is swept before anybody could see it",
         ),
     ),
     *variants_of(
