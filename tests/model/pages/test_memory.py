@@ -1,6 +1,7 @@
 """Memory below the heap: what the system is told, arenas, and the runtime's own memory."""
 
 import itertools
+from struct import calcsize
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import AddSpecial
+from spanspec.pages.memory import persistent
 from spanspec.pages.memory.arena import GrantingOs, Hint, Region, reserve_aligned, reserve_arenas
 from spanspec.pages.memory.fixalloc import FixAlloc
 from spanspec.pages.memory.mallocinit import LinearAlloc, linear_alloc
@@ -259,3 +261,29 @@ def test_a_place_that_is_aligned_by_chance_is_kept_whole() -> None:
     assert reserve_aligned(shifted, 2 * MIB, MIB) == Bounds(4 * MIB, 6 * MIB)
     assert shifted.released == [(3 * MIB + 8192, MIB - 8192), (6 * MIB, 8192)]
     assert reserve_aligned(refused, 2 * MIB, MIB) == Bounds(0, 0)
+
+
+# --- the runtime's own records --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        # Links and list, start and pages, free list, index and slots, cache, bits; sweepgen, ...
+        ("MSPAN_BYTES", "3P 2N P 2N Q 2P I 2H H 2B 3B ? 2N N P"),
+        # Sampling and tiny blocks; 134 spans; 4 lists of stacks; what was freed; the flush.
+        ("MCACHE_BYTES", "5N 134P 8N 2N 67N I 0N"),
+        ("TREAP_NODE_BYTES", "3P N P N 2I"),
+        ("ARENA_HINT_BYTES", "N ? P"),
+        # Two bits a word of 64 MiB; a span and two bits a page.
+        ("HEAP_ARENA_METADATA", "2097152B 8192P 1024B 1024B"),
+        ("ARENA_MAP_BYTES", "4194304P"),
+        ("SWEEP_BLOCK_BYTES", "512P"),
+        # A special record: the next one, the offset, and the kind.
+        ("SPECIAL_FINALIZER_BYTES", "P H B 0N 4N"),
+        ("SPECIAL_PROFILE_BYTES", "P H B 0N P"),
+    ],
+)
+def test_the_runtimes_records_are_as_large_as_their_fields(name: str, fields: str) -> None:
+    size = getattr(persistent, name)
+    assert size == calcsize(f"@{fields}"), f"CONST-4: {name}"

@@ -126,13 +126,21 @@ def arena_bytes(size: U64) -> U64:
     return round_up(size, HEAP_ARENA_BYTES)
 
 
-def reservable(base: U64, size: U64) -> bool:
-    """Tell whether a region lies in the address space that the arena map covers.
+def ends_in_the_map(base: U64, size: U64) -> bool:
+    """Tell whether the end of a region lies in the address space that the arena map covers.
 
     Rules: AR-4 T-8.
     """
     end = base + size
-    return end <= M64 and arena_index(base) < MAX_ARENAS and arena_index(end - 1) < MAX_ARENAS
+    return end <= M64 and arena_index(end - 1) < MAX_ARENAS
+
+
+def reservable(base: U64, size: U64) -> bool:
+    """Tell whether a region lies in the address space that the arena map covers.
+
+    Rules: T-8.
+    """
+    return ends_in_the_map(base, size) and arena_index(base) < MAX_ARENAS
 
 
 def reserve_arenas(os: Os, hints: tuple[Hint, ...], ask: U64) -> Region | None:
@@ -150,7 +158,9 @@ def reserve_arenas(os: Os, hints: tuple[Hint, ...], ask: U64) -> Region | None:
     while hints:
         hint = hints[0]
         wanted = hint.address - size if hint.down else hint.address
-        found = os.reserve(wanted, size) if wanted >= 0 and reservable(wanted, size) else 0
+        # Whether it begins in the map, too, is only asked of what is granted.
+        asked = wanted >= 0 and ends_in_the_map(wanted, size)
+        found = os.reserve(wanted, size) if asked else 0
         if found == wanted:
             moved = Hint(wanted if hint.down else wanted + size, hint.down)
             return _checked(Region(wanted, size, (moved, *hints[1:])))

@@ -139,7 +139,7 @@ OF_DRAWN: Final = (
         "what is cut off in front is less than what was asked for besides",
     ),
     Reason(
-        "spanspec.pages.memory.arena.reservable",
+        "spanspec.pages.memory.arena.ends_in_the_map",
         "",
         "end <= M64 -> (end < M64)",
         "a region of whole arenas does not end at an odd address",
@@ -154,7 +154,7 @@ OF_DRAWN: Final = (
         "spanspec.pages.memory.arena.reservable",
         "",
         "arena_index(base) < MAX_ARENAS -> (arena_index(base) <= MAX_ARENAS)",
-        "the last byte is not below the first, and is asked the same",
+        "what begins just behind the map and ends in it is larger than all that is asked for",
     ),
     *(
         Reason(

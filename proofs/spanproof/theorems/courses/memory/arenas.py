@@ -82,6 +82,19 @@ def arenas_are_reserved_by_the_hints() -> Ran:
         refuses("T-79", lambda: check_mapped(0, 0))
         met["zero"] += 1
 
+    def beyond_the_map(met: Counter[str]) -> None:
+        # The map covers the lowest addresses and the highest, and none in between.
+        high = (1 << 64) - (1 << 47)
+        outside = Hint(high - arena, False)
+        scripts: dict[int, tuple[Answer, ...]] = {1: ("grant",), arena + 1: ("refuse", "grant")}
+        for ask, script in scripts.items():
+            os = ScriptedOs(script)
+            region = reserve_arenas(os, (outside, up), ask)
+            promise(os.asked == len(script), f"AR-4: {os.asked} times for {ask} bytes")
+            promise(region is not None and region.base == up.address, f"AR-4: {region}")
+        refuses("T-8", lambda: reserve_arenas(ScriptedOs(()), (outside, up), arena + 1))
+        met["zero"] += 1
+
     def no_hint_left(met: Counter[str]) -> None:
         heap = Heap(os=ScriptedOs((), "refuse"))
         try:
@@ -91,5 +104,9 @@ def arenas_are_reserved_by_the_hints() -> Ran:
             promise(left == (), f"AR-4: {len(left)} hints are left, and each has failed")
             met["none"] += 1
 
-    others = (("a hint down to address 0", down_to_zero), ("no hint is left", no_hint_left))
+    others = (
+        ("a hint down to address 0", down_to_zero),
+        ("a hint beyond the map", beyond_the_map),
+        ("no hint is left", no_hint_left),
+    )
     return every_case([*cases, *others])

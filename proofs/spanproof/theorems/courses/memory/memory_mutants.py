@@ -4,6 +4,28 @@ from typing import Final
 
 from spanproof.patch.mutant import Mutant, Variant, variants_of
 
+ARENA_TABLES: Final = """\
+        metadata.persistent(
+            HEAP_ARENA_METADATA,
+            8,
+            "gc_sys",
+            p,
+            otherwise="T-12: out of memory allocating heap arena metadata",
+        )
+"""
+
+LIST_OF_ARENAS: Final = """\
+        if place == self.capacity:
+            self.capacity = 2 * self.capacity if self.capacity else phys_page // 8
+            metadata.persistent(
+                self.capacity * 8,
+                8,
+                "gc_sys",
+                p,
+                otherwise="T-13: out of memory allocating allArenas",
+            )
+"""
+
 MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
         "spanspec.pages.courses.growth.map_arenas",
@@ -13,6 +35,18 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
             "if contiguous and rest.end > rest.base:",
             "memory.growth",
             "the rest of the arena is lost when the heap goes on elsewhere",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.growth.add_grown_span",
+        Variant(
+            "descriptor-before-scavenging",
+            "    yield from scavenge_for_growth(heap, actor, size)\n"
+            "    span = SpanId(heap.descriptors.take(actor.p))\n",
+            "    span = SpanId(heap.descriptors.take(actor.p))\n"
+            "    yield from scavenge_for_growth(heap, actor, size)\n",
+            "memory.metadata",
+            "grown pages get a descriptor before memory was scavenged for them",
         ),
     ),
     *variants_of(
@@ -54,6 +88,23 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
             "memory.arenas",
             "a hint that leads down to address 0 is passed over",
         ),
+        Variant(
+            "hint-outside-not-asked-for",
+            "asked = wanted >= 0 and ends_in_the_map(wanted, size)",
+            "asked = wanted >= 0 and reservable(wanted, size)",
+            "memory.arenas",
+            "a hint that leads from outside into the map of arenas is passed over",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.memory.arena.reservable",
+        Variant(
+            "region-from-outside",
+            " and arena_index(base) < MAX_ARENAS",
+            "",
+            "memory.arenas",
+            "the heap takes arenas for which the map has no place",
+        ),
     ),
     *variants_of(
         "spanspec.pages.memory.osmemory.no_huge_advice",
@@ -83,6 +134,23 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
             "next(iter(self.chunks.values()), NO_CHUNK)",
             "memory.metadata",
             "a P cuts small pieces off the chunk of whoever came first",
+        ),
+        Variant(
+            "chunk-counts-what-counts-as-nothing",
+            '        if statistic != "other_sys":',
+            '        if statistic is not None and statistic != "other_sys":',
+            "memory.metadata",
+            "a piece that counts as nothing stays counted with its chunk",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.memory.persistent.AllArenas._take_metadata",
+        Variant(
+            "list-of-arenas-grows-first",
+            ARENA_TABLES + LIST_OF_ARENAS,
+            LIST_OF_ARENAS + ARENA_TABLES,
+            "memory.metadata",
+            "the list of arenas grows before an arena has its tables",
         ),
     ),
     *variants_of(

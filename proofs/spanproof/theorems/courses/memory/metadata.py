@@ -9,15 +9,22 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case, refuses
+from spanproof.theorems.courses.limits.fatal.pages import NoGoal
 from spanproof.theorems.courses.memory.scripted import ScriptedOs
+from spanspec.events.heap_events import GrowAddsSpan, ScavengesSpan
 from spanspec.heap.heap import Heap
+from spanspec.heap.machine import completed
 from spanspec.heap.operations.refusals import Refused
 from spanspec.heap.program import AddSpecial, RemoveFinalizer
+from spanspec.pages.courses.pagealloc import allocate, free_in_use, make_in_use
+from spanspec.pages.courses.scavenge import scavenge
 from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.memory.fixalloc import FixAlloc
 from spanspec.pages.memory.mallocinit import LinearAlloc, linear_alloc
 from spanspec.pages.memory.persistent import (
+    ARENA_MAP_BYTES,
     FIRST_ALLSPANS,
+    HEAP_ARENA_METADATA,
     PERSISTENT_CHUNK,
     AllArenas,
     AllSpans,
@@ -27,6 +34,8 @@ from spanspec.pages.memory.persistent import (
     Statistic,
     offset_in,
 )
+from spanspec.pages.pageheap import Actor, PageHeap
+from spanspec.pages.tables.runs import PhysicalPages
 from spanspec.span.markbits import ARENA_BYTES, Generation, fits_arena
 from spanspec.span.specials import FINALIZER, PROFILE
 
@@ -102,6 +111,41 @@ def table(met: Counter[str]) -> None:
     met["table"] += 1
 
 
+class SizesAsked(GrantingOs):
+    """An operating system that notes how many bytes it is asked for, in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def alloc(self, size: int) -> int:
+        """Note it, and grant it."""
+        self.asked.append(size)
+        return super().alloc(size)
+
+
+def counted_as_nothing(met: Counter[str]) -> None:
+    """A piece that counts as nothing is taken off what its chunk counts as; a large one, which the
+    system gives, changes no count.
+    """
+    metadata = Metadata(GrantingOs())
+    for size, counted in ((100, PERSISTENT_CHUNK - 100), (64 << 10, PERSISTENT_CHUNK - 100)):
+        metadata.persistent(size, 0, None, -1)
+        told = sum(metadata.counted.values())
+        promise(told == counted, f"OS-8: {told} bytes after {size} that count as nothing")
+
+
+def arenas(met: Counter[str]) -> None:
+    """The first arena brings the map of all; then each brings its own tables, and one in the list
+    of arenas, which grows last. Pages of 512 KiB make that large enough to be asked for directly.
+    """
+    system = SizesAsked()
+    tables, page = AllArenas(Metadata(system)), 512 << 10
+    tables.add(range(5, 7), page, -1)
+    right = [ARENA_MAP_BYTES, HEAP_ARENA_METADATA, page, HEAP_ARENA_METADATA]
+    promise(system.asked == right, f"AR-5: {system.asked} bytes in turn, not {right}")
+
+
 def descriptors(met: Counter[str]) -> None:
     """Descriptors are cut off chunks, and the one given back last is used again first."""
     metadata, fresh = Metadata(GrantingOs()), list[int]()
@@ -115,6 +159,24 @@ def descriptors(met: Counter[str]) -> None:
     promise(
         [made.take(-1), made.take(-1), made.take(-1)] == [4, 2, 7], "HEAP-4: the last one first"
     )
+
+
+def grown_pages(met: Counter[str]) -> None:
+    """What has to be scavenged for a growth is so before the grown pages get a descriptor: the one
+    that the scavenged run has no more use for.
+    """
+    heap, actor = PageHeap(NoGoal(), phys=PhysicalPages(PAGE, 0)), Actor(0, 0)
+    for _ in allocate(heap, actor, 10):
+        pass
+    make_in_use(heap, actor, 0)
+    completed(free_in_use(heap, actor, 0, 0, 0, 1))
+    # The upper half gets a descriptor of its own, until the lower one is scavenged, too.
+    parts = [
+        one.span for one in scavenge(heap, actor, "bg", 5 * 8192) if isinstance(one, ScavengesSpan)
+    ]
+    grown = [one.span for one in allocate(heap, actor, 20) if isinstance(one, GrowAddsSpan)]
+    promise(parts == [1] and grown == [1], f"HEAP-19: {grown} for grown pages after {parts}")
+    promise(heap.descriptors.made == 2, f"HEAP-4: {heap.descriptors.made} descriptors")
 
 
 def chunks_of_ps(met: Counter[str]) -> None:
@@ -188,7 +250,8 @@ def linear(met: Counter[str]) -> None:
 
 @explored(
     "memory.metadata",
-    "OS-2 OS-7 OS-8 OS-9 SPAN-23 AR-2 AR-3 AR-5 HEAP-2 HEAP-3 HEAP-4 SWP-24 T-23 T-24 T-25 T-26",
+    "OS-2 OS-7 OS-8 OS-9 SPAN-23 AR-2 AR-3 AR-5 HEAP-2 HEAP-3 HEAP-4 HEAP-19 SCAV-16 SWP-24"
+    " T-23 T-24 T-25 T-26",
     needs="chunk direct table private refused",
     assumes=(SMALL_SCOPE,),
 )
@@ -203,7 +266,10 @@ def memory_for_the_runtime_is_counted() -> Ran:
     ]
     others = (
         ("tables", table),
+        ("what counts as nothing", counted_as_nothing),
+        ("tables of arenas", arenas),
         ("descriptors", descriptors),
+        ("descriptors of grown pages", grown_pages),
         ("chunks of Ps", chunks_of_ps),
         ("finalizers that are due", finalizers),
         ("special records", special_records),
