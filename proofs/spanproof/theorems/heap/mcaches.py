@@ -1,15 +1,18 @@
-"""What an mcache has for itself: its tiny block, and the allocation that a refill is for."""
+"""What an mcache has for itself: its tiny block, the allocation that a refill is for, its flush."""
 
 from typing import Final, cast
 
 import z3
 
 from spanproof.prove.proof import Proof, obligation
+from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.heap.keeping import keep_invariant
 from spanspec.base.constants import TINY_SIZE
 from spanspec.base.ids import NOBODY
+from spanspec.base.words import U32
+from spanspec.heap.courses.mcache import must_flush
 from spanspec.heap.state import mcaches, refilling
 from spanspec.heap.state.accounts import Accounts, keep_tiny_allocs, may_keep_tiny_allocs
 from spanspec.heap.state.mcaches import MCACHE_STEPS, NO_MCACHE, OwnPart
@@ -106,6 +109,18 @@ def an_mcache_comes_and_goes_with_nothing(p: Proof) -> None:
     p.show("its count stays", total.tiny_allocs == kept.tiny_allocs + before.tiny.allocs, given)
     p.show("at first", p.holds(mcaches.is_sound, NO_MCACHE))
     p.possible("it has counted some", z3.And(given, before.tiny.allocs > 0))
+
+
+@obligation("mcaches.flush", "MC-7 I-35 T-54", Words(32))
+def an_mcache_is_flushed_once_in_a_cycle(p: Proof) -> None:
+    """An mcache that was flushed in the cycle before is to be flushed, and one that was flushed in
+    this one is not, at every sweepgen of the heap, across the wrap-around.
+    """
+    sg, flushed = p.number(U32, "sg"), p.number(U32, "flushed")
+    before = flushed == sg - 2
+    p.assume(z3.Or(flushed == sg, before))
+    p.show("of the cycle before", p.holds(must_flush, sg, flushed) == before)
+    p.possible("at the wrap-around", z3.And(sg == 0, before))
 
 
 def comes_or_goes(before: OwnPart, after: OwnPart, there: bool) -> bool:

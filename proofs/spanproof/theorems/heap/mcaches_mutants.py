@@ -4,6 +4,23 @@ from spanproof.patch.mutant import Variant, variants_of
 
 MCACHE_MUTANTS = (
     *variants_of(
+        "spanspec.heap.courses.mcache.must_flush",
+        Variant(
+            "flush-missed-at-the-wrap-around",
+            "(sg - 2) & M32",
+            "sg - 2 if sg >= 2 else sg",
+            "mcaches.flush",
+            "an mcache counts as having missed a cycle when sweepgens begin anew at 0",
+        ),
+        Variant(
+            "flushed-in-its-own-cycle",
+            "return flush_gen != sg",
+            "return flush_gen == sg",
+            "mcaches.flush",
+            "an mcache is flushed again in the cycle in which it was flushed",
+        ),
+    ),
+    *variants_of(
         "spanspec.span.tiny.take_tiny",
         Variant(
             "hits-not-counted",

@@ -14,6 +14,7 @@ from spanproof.theorems.courses.outcomes.sweepbooks import (
     looks_of_the_reclaimer,
     pages_beyond_what_is_wanted,
     spans_beyond_a_chunk,
+    swept_in_a_stopped_world,
     the_pace,
 )
 from spanspec.base.steps import NotAStep
@@ -308,6 +309,7 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("records", records_that_stay),
             ("Ps", each_p_has_one),
             ("the pace", the_pace),
+            ("a stopped world", swept_in_a_stopped_world),
             ("a debt under another pace", a_debt_under_another_pace),
             ("looks of the reclaimer", looks_of_the_reclaimer),
             ("pages beyond what is wanted", pages_beyond_what_is_wanted),

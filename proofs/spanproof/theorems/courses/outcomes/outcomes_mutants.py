@@ -4,6 +4,16 @@ from typing import Final
 
 from spanproof.patch.mutant import Mutant, Variant, variants_of
 
+SWEEP_STOPPED: Final = """\
+    if stopped:
+        yield event
+        yield from sweep_all(state, actor, "sync")
+"""
+
+PACE_ANEW: Final = """\
+    advance(state, SET_PACE, state.inputs.sweep_pace(), state.collector)
+"""
+
 OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
     *(
         one
@@ -154,6 +164,13 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             "state.inputs.sweep_pace()",
             "courses.books",
             "a sweep phase begins with the pace of the one before",
+        ),
+        Variant(
+            "paced-before-the-world-has-swept",
+            SWEEP_STOPPED + PACE_ANEW,
+            PACE_ANEW + SWEEP_STOPPED,
+            "courses.books",
+            "where the world is stopped to sweep, the next cycle is paced before all is swept",
         ),
     ),
     *variants_of(

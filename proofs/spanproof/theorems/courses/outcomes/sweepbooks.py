@@ -8,13 +8,15 @@ from spanproof.simulate.exhaustive.trying import promise
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.words import U64
 from spanspec.events.heap_events import ReclaimEnds
-from spanspec.events.span_events import SweepDebt
+from spanspec.events.span_events import BufferPop, SweepDebt, SweepPhaseStarts
+from spanspec.heap.courses.cycle import gc_mark_done, gc_start
 from spanspec.heap.courses.reclaim import reclaim
 from spanspec.heap.courses.sweeping import deduct_sweep_credit
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FinishCycle, MarkObject, StartCycle, SweepOne
-from spanspec.heap.state.pacing import SweepPace
+from spanspec.heap.state.collector import STOPPED_TO_SWEEP
+from spanspec.heap.state.pacing import SweepPace, trigger_for
 from spanspec.pages.courses.scavenge import scavenge
 from spanspec.pages.pageheap import Actor
 
@@ -48,6 +50,28 @@ def the_pace(met: Counter[str]) -> None:
     promise(state.pace == replace(before, pages_per_byte=0.0), f"SWP-19: {state.pace} at the end")
     heap.set_gc_percent(100)
     promise(state.pace == replace(before, pages_per_byte=0.0), f"SWP-20: {state.pace}, all swept")
+
+
+def swept_in_a_stopped_world(met: Counter[str]) -> None:
+    """A cycle that stops the world to sweep has swept all before the trigger, the pace and the
+    scavenger's goal are set: nothing is owed, and only what is still in use counts.
+    """
+    decisions, actor = Decisions(), Actor(0, 0)
+    heap = Heap(decisions=decisions)
+    state, kept = heap.state, [heap.malloc(40_000) for _ in range(8)][-1]
+    for _ in gc_start(state, actor, STOPPED_TO_SWEEP):
+        pass
+    heap.step(MarkObject(0, kept))
+    told = list(gc_mark_done(state, actor))
+    begins = next(n for n, event in enumerate(told) if isinstance(event, SweepPhaseStarts))
+    pops = [n for n, event in enumerate(told) if isinstance(event, BufferPop)]
+    promise(begins < min(pops) and len(pops) == 9, f"SWP-35: {len(pops)} pops, from {min(pops)}")
+    promise(state.sweepdone and state.pace == SweepPace(), f"SWP-20: {state.pace}, all swept")
+    due = trigger_for(state.trigger.ratio, decisions.marked, 0, 100, sweep_is_done=True)
+    promise(state.trigger == due, f"SWP-20: {state.trigger}, not {due}")
+    left = decisions.last_heap_inuse
+    promise(left == 5 * PAGE_SIZE, f"SWP-34: {left} bytes in use, where one object is left")
+    met["pace"] += 1
 
 
 def a_debt_under_another_pace(met: Counter[str]) -> None:
