@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -92,6 +93,17 @@ def test_a_folder_that_cannot_be_one_is_an_error_and_nothing_is_left(tmp_path: P
     with pytest.raises(OSError, match="file"):
         savedfile.write_new(savedfile.formatted(Note("one")), file / "inside", "note")
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_of_a_file_system_that_is_read_only_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OSError, match="Permission denied"):
+        savedfile.check_folder(tmp_path / "new")
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(OSError, match="Read-only file system"):
+        savedfile.check_folder(tmp_path / "new")
 
 
 def test_of_a_record_that_cannot_be_written_no_name_is_left(

@@ -11,7 +11,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from errno import EACCES, EFBIG, EINVAL, ENOTDIR
+from errno import EACCES, EFBIG, EINVAL, ENOTDIR, EROFS
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -110,6 +110,8 @@ def check_folder(folder: Path | None) -> None:
     there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
     number = ENOTDIR if not there.is_dir() else EACCES
     if number == ENOTDIR or not os.access(there, os.W_OK | os.X_OK):
+        if number == EACCES and os.statvfs(there).f_flag & os.ST_RDONLY:
+            number = EROFS
         raise OSError(number, os.strerror(number), str(there))
 
 
