@@ -42,6 +42,10 @@ pool, the one that fills its queue, the server, and the tracker of semaphores.
 """
 
 NO_MORE: Final = "no more processes can be started (ulimit -u)"
+SERVER_ENDED: Final = (
+    "the server that starts processes has ended: the system lets it start no more (ulimit -u), "
+    "or it was killed"
+)
 
 LONGEST_FOLDER: Final = 75
 SHORT_FOLDER: Final = "/tmp"
@@ -84,7 +88,10 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
 
 
 class Workers(ProcessPoolExecutor):
-    """A pool whose server of workers may come to its end, since the system lets it fork no more."""
+    """A pool whose server of workers may come to its end.
+
+    It does where the system lets it fork no more, and where it is killed; nothing tells these apart.
+    """
 
     def submit(
         self, fn: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
@@ -93,7 +100,7 @@ class Workers(ProcessPoolExecutor):
         try:
             return super().submit(fn, *args, **kwargs)
         except EOFError:
-            raise BlockingIOError(EAGAIN, NO_MORE) from None
+            raise BlockingIOError(EAGAIN, SERVER_ENDED) from None
 
 
 def make_sure_of_room(tasks: int) -> None:
