@@ -158,7 +158,7 @@ OF_DRAWN: Final = (
     ),
     *(
         Reason(
-            f"spanspec.pages.freeset.treap.{function}",
+            f"spanspec.pages.freeset.descents.{function}",
             "",
             "node.types & wanted -> (node.types | wanted)",
             "no more than time is saved by passing over a subtree in which nothing is found",
