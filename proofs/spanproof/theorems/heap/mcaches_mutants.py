@@ -8,7 +8,7 @@ MCACHE_MUTANTS = (
         Variant(
             "flush-missed-at-the-wrap-around",
             "(sg - 2) & M32",
-            "sg - 2 if sg >= 2 else sg",
+            "(sg - 2 if sg >= 2 else sg)",
             "mcaches.flush",
             "an mcache counts as having missed a cycle when sweepgens begin anew at 0",
         ),
