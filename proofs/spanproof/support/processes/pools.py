@@ -90,7 +90,8 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
 class Workers(ProcessPoolExecutor):
     """A pool whose server of workers may come to its end.
 
-    It does where the system lets it fork no more, and where it is killed; nothing tells these apart.
+    It does where the system lets it fork no more, and where it is killed; nothing tells these
+    apart.
     """
 
     def submit(
