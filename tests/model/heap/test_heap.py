@@ -39,6 +39,7 @@ from spanspec.heap.snapshot import from_json
 from spanspec.heap.state.advancing import advance
 from spanspec.heap.state.sweepers import BEGIN_POPPING
 from spanspec.invariants import INVARIANTS, violations
+from spanspec.pages.courses.bgscavenge import FIRST_RETRY_NS, Scavenger
 from spanspec.pages.courses.scavenge import nothing_left
 from spanspec.pages.courses.scavengeline import Line
 from spanspec.pages.memory.arena import GrantingOs
@@ -255,6 +256,20 @@ def test_the_background_scavenger_follows_its_line_and_parks() -> None:
     assert heap.scavenger.parked
     assert retained(heap.state.pages.stats) < before
     assert clean(heap)
+
+
+def test_a_line_that_is_set_while_the_scavenger_releases_is_followed_at_once() -> None:
+    heap = Heap()
+    for _ in range(40):
+        heap.malloc(1 << 20)
+    heap.gc()
+    heap.gc()
+    turn = heap.begin(ScavengeLater(0, 100_000))
+    next(turn)
+    heap.set_gc_percent(50)
+    for _ in turn:
+        pass
+    assert heap.scavenger == Scavenger(False, 200_000, FIRST_RETRY_NS, 3, backs_off=True)
 
 
 def test_a_cycle_is_due_once_the_heap_has_grown() -> None:

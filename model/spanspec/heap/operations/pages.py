@@ -1,12 +1,13 @@
 """Manual spans and the scavenger, as they are asked for."""
 
+from spanspec.events.heap_events import ScavengeEnds
 from spanspec.heap.courses import cycle
 from spanspec.heap.courses.course import Course, NeedPages
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.operations.refusals import OutOfMemory, require
 from spanspec.heap.program import FreeManual, Input, ScavengeLater, TakeManual
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.courses.bgscavenge import after_turn, wake
+from spanspec.pages.courses.bgscavenge import after_turn, may_sleep, wake
 from spanspec.pages.courses.pagealloc import NO_MEMORY, free_manual, make_manual
 from spanspec.pages.courses.scavenge import scavenge_all, scavenge_in_background
 from spanspec.pages.courses.scavengeline import background_work
@@ -40,10 +41,13 @@ def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
 def give_back_manual(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Give a manual span back, which waits until nobody marks.
 
+    Work buffers are given back by the background sweeper once nothing is left to sweep; that it
+    comes to it then, and parks afterwards, is the scheduler's, and so an input.
+
     Raises: Refused while marking, and for a span that is not manual: there the runtime stops, for a
         stack of the pool (T-104) as for a large one.
 
-    Rules: HEAP-27 I-25 T-104 T-105.
+    Rules: HEAP-27 I-25 SWP-17 T-104 T-105.
     """
     assert isinstance(request, FreeManual)
     heap = state.pages
@@ -64,6 +68,8 @@ def scavenge_everything(state: HeapState, actor: Actor, request: Input) -> Cours
 def scavenge_later(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Let time pass, and the background scavenger take its turns.
 
+    Another thread may set a new line while it releases; then the next turn follows at once.
+
     Rules: SCAV-17 SCAV-18 SCAV-19.
     """
     assert isinstance(request, ScavengeLater)
@@ -74,10 +80,16 @@ def scavenge_later(state: HeapState, actor: Actor, request: Input) -> Course[Non
     while not decisions.scavenger.parked and decisions.scavenger.wake_at <= deadline:
         decisions.time_ns = now = max(decisions.time_ns, decisions.scavenger.wake_at)
         decisions.scavenger = wake(decisions.scavenger, now)
-        before = heap.stats
-        wanted = background_work(decisions.line, retained(before), now)
+        line, released = decisions.line, 0
+        wanted = background_work(line, retained(heap.stats), now)
         if wanted:
-            yield from scavenge_in_background(heap, actor, wanted)
-        released = heap.stats.heap_released - before.heap_released
-        decisions.scavenger = after_turn(decisions.scavenger, decisions.line, now, wanted, released)
+            for event in scavenge_in_background(heap, actor, wanted):
+                # Of this turn alone: others may take what is released, or release more, meanwhile.
+                if isinstance(event, ScavengeEnds):
+                    released = event.released
+                yield event
+        turned = after_turn(decisions.scavenger, line, now, wanted, released)
+        # Who parks does not look whether there is a new line by now; who sleeps does.
+        rests = turned.parked or may_sleep(turned, decisions.line)
+        decisions.scavenger = turned if rests else wake(turned, now)
     decisions.time_ns = deadline

@@ -3,7 +3,9 @@
 A finalizer is set for the address that the program has. That is the first byte of a slot, or any in
 a tiny block, in which several objects lie. What the runtime throws for another address is a refusal
 here, in its words; the runtime itself does not look whether the slot is free, since no program has
-a pointer to one.
+a pointer to one. Nor does it look whether the block is tiny: it asks for the type, and lets a
+finalizer be set for a part of any object, if the part has no pointers and less than 16 bytes. The
+model knows no types, and refuses that.
 """
 
 from spanspec.base.constants import TINY_SPAN_CLASS

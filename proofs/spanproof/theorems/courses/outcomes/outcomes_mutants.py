@@ -360,6 +360,27 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             "courses.scavenger-turns",
             "the scavenger is not awake at the end of the time that passes, when its sleep is over",
         ),
+        Variant(
+            "looks-at-the-old-line",
+            "may_sleep(turned, decisions.line)",
+            "may_sleep(turned, line)",
+            "courses.scavenger-turns",
+            "the scavenger sleeps although a new line was set while it released",
+        ),
+        Variant(
+            "turn-by-the-new-line",
+            "after_turn(decisions.scavenger, line, now, wanted, released)",
+            "after_turn(decisions.scavenger, decisions.line, now, wanted, released)",
+            "courses.scavenger-turns",
+            "the scavenger takes it that it has looked at a line that was set while it released",
+        ),
+        Variant(
+            "released-as-wanted",
+            "released = event.released",
+            "released = wanted",
+            "courses.scavenger-turns",
+            "the scavenger does not heed that it has released more than was due",
+        ),
     ),
     *variants_of(
         "spanspec.span.specials.fates_of",

@@ -22,6 +22,7 @@ from spanspec.pages.courses.scavengeline import Line, background_work, goal_for,
 from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.tables.runs import PhysicalPages
+from spanspec.pages.tables.statistics import retained
 
 
 def goals(met: Counter[str]) -> None:
@@ -150,6 +151,28 @@ def backing_off(met: Counter[str]) -> None:
     met["turn"] += 1
 
 
+def lines_anew(met: Counter[str]) -> None:
+    """A turn that has released more than was due is followed by a sleep, but at once by the next
+    turn if a new line was set while it released; by that one nothing is left to do.
+    """
+    time, rate = 1_024_000, 1 / 1024
+    ahead = (64 * PAGE - 1000) * 1024
+    sleeps = Scavenger(False, time + ahead, FIRST_RETRY_NS, 3, False)
+    parks = Scavenger(True, time, FIRST_RETRY_NS, 4, False)
+    for generation, then in ((3, sleeps), (4, parks)):
+        decisions = Decisions()
+        heap = Heap(decisions=decisions)
+        heap.step(FreeManual(0, heap.step(TakeManual(0, 64)).result or 0))
+        line = Line(0, retained(heap.state.pages.stats), 0, rate, 3)
+        decisions.time_ns, decisions.line = time, line
+        decisions.scavenger = Scavenger(False, 0)
+        for told in heap.begin(ScavengeLater(0, 0)):
+            if isinstance(told, ScavengesSpan):
+                decisions.line = replace(line, generation=generation)
+        promise(decisions.scavenger == then, f"SCAV-19: {decisions.scavenger}, not {then}")
+        met["turn"] += 1
+
+
 def turns(met: Counter[str]) -> None:
     """After a turn the scavenger parks, backs off, or sleeps until the line has come down."""
     line = Line(MIB, 9 * MIB, 0, 0.5, 4)
@@ -185,4 +208,5 @@ def the_scavenger_takes_its_turns() -> Ran:
     a heap counts as released the system was told of.
     """
     cases = (("goals", goals), ("lines", lines), ("heaps", heaps), ("turns", turns))
-    return every_case((*cases, ("by runs", by_runs), ("backing off", backing_off)))
+    more = (("by runs", by_runs), ("backing off", backing_off), ("lines anew", lines_anew))
+    return every_case((*cases, *more))
