@@ -495,16 +495,17 @@ class Heap:
     def free_manual(self, address: SupportsIndex, p: SupportsIndex = 0) -> None:
         """Give back a run of pages by its address (HEAP-27).
 
-        Raises: BadRequest if no manual span begins there; PhaseError while marking (I-25);
-            HeapClosed; ProcBusy.
+        Raises: BadRequest if no manual span begins there; PhaseError for stacks while marking
+            (I-25); HeapClosed; ProcBusy.
         """
         place = whole(address, "an address")
         with on(self.world, p) as who:
-            if self.state.phase != PHASE_OFF:
-                raise PhaseError("manual spans are not freed while a cycle marks")
-            purpose = self.manual.pop(place, None)
+            purpose = self.manual.get(place)
             if purpose is None:
                 raise BadRequest(f"no manual span begins at {place:#x}")
+            if purpose == "stack" and self.state.phase != PHASE_OFF:
+                raise PhaseError("stacks are not freed while a cycle marks")
+            del self.manual[place]
             span = self.state.pages.free.pages.span_at(place)
             assert span is not None
             assert span.state == MANUAL

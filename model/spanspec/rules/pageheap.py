@@ -53,7 +53,7 @@ HEAP: Final = (
          "0 in any case.", "mheap.go: alloc"),
     Rule("HEAP-24", "A manual span has no slots and no class, is not swept or cleared, and does "
          "not count as heap.", "mheap.go: allocManual"),
-    Rule("HEAP-25", "Stacks, work buffers and programs for pointer masks live in manual spans.",
+    Rule("HEAP-25", "Stacks, work buffers and pointer masks of GC programs live in manual spans.",
          "stack.go, mgcwork.go, mbitmap.go"),
     Rule("HEAP-26", "Freeing an in-use span adjusts the counters under the lock, and returns its "
          "pages.", "mheap.go: freeSpan"),
@@ -68,9 +68,10 @@ HEAP: Final = (
     Rule("HEAP-31", "Where physical pages exceed 8192 bytes, the boundary between a scavenged and "
          "another free span moves to a physical page, into the scavenged one.",
          "mheap.go: coalesce"),
-    Rule("HEAP-32", "Manual spans return while no cycle runs: by stacks, after marking, and work "
-         "buffers by the background sweeper.",
-         "stack.go: stackpoolfree, stackfree, freeStackSpans; mgcwork.go: freeSomeWbufs"),
+    Rule("HEAP-32", "Manual spans return while nobody marks: by stacks, after marking, and work "
+         "buffers by the background sweeper; but a pointer mask as soon as it was used.",
+         "stack.go: stackpoolfree, stackfree, freeStackSpans; mgcwork.go: freeSomeWbufs; "
+         "mbitmap.go: dematerializeGCProg"),
     Rule("HEAP-33", "No two neighbouring free spans are both scavenged, or both not.",
          "mheap.go: coalesce"),
     Rule("HEAP-34", "A scavenged free span holds a whole physical page at least.",

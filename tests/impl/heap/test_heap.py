@@ -182,6 +182,20 @@ def test_manual_spans_count_apart(heap: Heap) -> None:
     assert heap.take_manual(8) == stack
 
 
+def test_only_stacks_wait_for_the_end_of_marking(heap: Heap, package: ModuleType) -> None:
+    """The pointer mask of a GC program is freed when it was used (HEAP-32)."""
+    stack = heap.take_manual(4, "stack")
+    heap.start_cycle()
+    for purpose in ("gc", "other"):
+        heap.free_manual(heap.take_manual(2, purpose))
+    assert heap.statistics().gc_manual == 0
+    with pytest.raises(package.PhaseError, match="stacks are not freed while a cycle marks"):
+        heap.free_manual(stack)
+    heap.finish([])
+    heap.free_manual(stack)
+    assert heap.statistics().stacks_inuse == 0
+
+
 def test_sweeping_all_tells_the_pages_that_it_gave_back(package: ModuleType) -> None:
     heap = package.Heap(os=package.SimulatedMemory())
     kept = heap.malloc(24)

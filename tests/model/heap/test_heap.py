@@ -302,6 +302,23 @@ def test_manual_spans_come_and_go() -> None:
     assert clean(heap)
 
 
+def test_a_pointer_mask_is_of_any_size_and_freed_while_marking() -> None:
+    """runtime.scanstack makes one of a GC program, and frees it once the variable is scanned."""
+    heap = Heap()
+    stack = heap.step(TakeManual(0, 4, "stack")).result
+    assert stack is not None
+    heap.step(StartCycle())
+    mask = heap.step(TakeManual(0, 2, "gc")).result
+    assert mask is not None
+    heap.step(FreeManual(0, mask))
+    assert heap.state.pages.stats.gc_manual == 0
+    with pytest.raises(Refused, match="stacks are not freed while marking"):
+        heap.step(FreeManual(0, stack))
+    heap.step(FinishCycle())
+    heap.step(FreeManual(0, stack))
+    assert clean(heap)
+
+
 def test_arrays_are_sized_as_the_runtime_sizes_them() -> None:
     heap = Heap()
     assert heap.is_allocated(heap.newarray(24, 10))
@@ -420,7 +437,6 @@ REFUSED: tuple[tuple[str, Callable[[Heap], Input]], ...] = (
     ("no cycle is marking", lambda heap: FinishCycle()),
     ("no span in use", lambda heap: EnsureSwept(0, 1 << 30)),
     ("manual span of 0 pages", lambda heap: TakeManual(0, 0)),
-    ("spans of 4 pages", lambda heap: TakeManual(0, 8, "gc")),
     ("stacks have 4", lambda heap: TakeManual(0, 5, "stack")),
     ("is not manual", lambda heap: FreeManual(0, heap.span_of(heap.malloc(8)))),
     ("0 Ps", lambda heap: SetProcs(0, 0)),

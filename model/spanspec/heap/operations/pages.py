@@ -18,6 +18,9 @@ from spanspec.pages.tables.statistics import retained
 def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
     """Take a manual span; return it.
 
+    The collector's may be of work buffers, which have 4 pages, or of the bitmap that a GC program
+    makes of a large variable on a stack, which has as many as it needs.
+
     Raises: Refused for a size that its purpose does not have; OutOfMemory, where whoever wants a
         stack or work buffers has the runtime stop.
 
@@ -26,8 +29,6 @@ def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
     assert isinstance(request, TakeManual)
     n = request.npages
     require(n >= 1, f"a manual span of {n} pages")
-    if request.purpose == "gc":
-        require(n == 4, "work buffers come in spans of 4 pages")
     if request.purpose == "stack":
         require(n >= 4 and n & (n - 1) == 0, f"stacks have 4, 8, 16... pages, not {n}")
     span = yield NeedPages(n)
@@ -39,21 +40,24 @@ def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
 
 
 def give_back_manual(state: HeapState, actor: Actor, request: Input) -> Course[None]:
-    """Give a manual span back, which waits until nobody marks.
+    """Give a manual span back; one of stacks waits until nobody marks.
 
     Work buffers are given back by the background sweeper once nothing is left to sweep; that it
-    comes to it then, and parks afterwards, is the scheduler's, and so an input.
+    comes to it then, and parks afterwards, is the scheduler's, and so an input. The bitmap that a
+    GC program makes of a variable is freed as soon as that was scanned.
 
-    Raises: Refused while marking, and for a span that is not manual: there the runtime stops, for a
-        stack of the pool (T-104) as for a large one.
+    Raises: Refused for stacks while marking, and for a span that is not manual: there the runtime
+        stops, for a stack of the pool (T-104) as for a large one.
 
-    Rules: HEAP-27 I-25 SWP-17 T-104 T-105.
+    Rules: HEAP-27 HEAP-32 I-25 SWP-17 T-104 T-105.
     """
     assert isinstance(request, FreeManual)
     heap = state.pages
-    require(cycle.may_free(state), "manual spans are not freed while marking")
-    manual = request.span in heap.purposes
+    purpose = heap.purposes.get(request.span)
+    manual = purpose is not None
     require(manual, f"T-105: bad span state: span {request.span} is not manual")
+    waits = purpose == "stack" and not cycle.may_free(state)
+    require(not waits, "stacks are not freed while marking")
     yield from free_manual(heap, actor, request.span, state.generation(request.span))
 
 

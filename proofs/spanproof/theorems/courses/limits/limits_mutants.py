@@ -73,6 +73,33 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.operations.pages.take_manual",
+        Variant(
+            "work-buffers-alone",
+            """    if request.purpose == "stack":\n""",
+            """    if request.purpose != "other":\n""",
+            "courses.refusals",
+            "the collector has no manual span of another size than a stack's, as a mask may be",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.operations.pages.give_back_manual",
+        Variant(
+            "mask-kept-while-marking",
+            """purpose == "stack" and not cycle""",
+            "not cycle",
+            "courses.refusals",
+            "a pointer mask stays until marking is over",
+        ),
+        Variant(
+            "stacks-freed-while-marking",
+            """purpose == "stack" and not cycle.may_free(state)""",
+            "False",
+            "courses.refusals",
+            "a span of stacks is freed while a cycle is marking",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.operations.procs.flush_mcaches",
         Variant(
             "statistics-while-marking",

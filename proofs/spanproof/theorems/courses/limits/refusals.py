@@ -13,6 +13,7 @@ from spanproof.simulate.exhaustive.trying import Wrong, promise
 from spanproof.theorems.cases import every_case
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.words import M64
+from spanspec.events.heap_events import Purpose
 from spanspec.heap.courses.malloc import MAX_ALLOC
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
 from spanspec.heap.program import (
@@ -140,6 +141,9 @@ Case = tuple[str, Callable[[], Made], Request]
 
 BAD: Final = "T-85: found bad pointer"
 
+PURPOSES_OF_OTHERS: Final[tuple[Purpose, ...]] = ("gc", "other")
+"""What manual spans are for that hold no stacks."""
+
 
 def all_refused() -> tuple[Case, ...]:
     """Return what each refusal says, where, and of what."""
@@ -147,8 +151,6 @@ def all_refused() -> tuple[Case, ...]:
         ("a size of -1", fresh, lambda at: Allocate(0, -1)),
         ("a size of 18446744073709551616", fresh, lambda at: Allocate(0, M64 + 1)),
         ("a manual span of 0", fresh, lambda at: TakeManual(0, 0, "other")),
-        ("work buffers", fresh, lambda at: TakeManual(0, 3, "gc")),
-        ("work buffers", fresh, lambda at: TakeManual(0, 8, "gc")),
         ("stacks have", fresh, lambda at: TakeManual(0, 2, "stack")),
         ("stacks have", fresh, lambda at: TakeManual(0, 6, "stack")),
         ("stacks have", fresh, lambda at: TakeManual(0, 12, "stack")),
@@ -216,6 +218,7 @@ def all_without_memory() -> tuple[Case, ...]:
 def all_granted() -> tuple[tuple[Callable[[], Made], Request], ...]:
     """Return what just misses a reason to be refused."""
     return (
+        (fresh, lambda at: TakeManual(0, 1, "gc")),
         (fresh, lambda at: TakeManual(0, 4, "gc")),
         (fresh, lambda at: TakeManual(0, 4, "stack")),
         (fresh, lambda at: TakeManual(0, 16, "stack")),
@@ -271,11 +274,17 @@ def granted(make: Callable[[], Made], request: Request, met: Counter[str]) -> No
     met["granted"] += 1
 
 
-def a_manual_span_while_marking(met: Counter[str]) -> None:
-    """A manual span stays until marking is over."""
+def manual_spans_while_marking(met: Counter[str]) -> None:
+    """A span of stacks stays until marking is over, the bitmap of a GC program does not."""
     heap, span = manual()
     heap.step(StartCycle())
-    refused(("manual spans", lambda: (heap, span), lambda at: FreeManual(0, at)), Refused, met)
+    refused(("stacks are not", lambda: (heap, span), lambda at: FreeManual(0, at)), Refused, met)
+    for purpose in PURPOSES_OF_OTHERS:
+        mask = heap.step(TakeManual(0, 3, purpose)).result or 0
+        heap.step(FreeManual(0, mask))
+        stats = heap.state.pages.stats
+        promise(stats.gc_manual == 0, f"HEAP-32: {stats.gc_manual} bytes stay while marking")
+        met["granted"] += 1
     heap.step(FinishCycle())
     heap.step(FreeManual(0, span))
 
@@ -308,8 +317,8 @@ def sweeps_for_the_largest_size(met: Counter[str]) -> None:
 
 @explored(
     "courses.refusals",
-    "HEAP-24 HEAP-25 HEAP-27 MAL-1 MC-14 SCAV-5 SPAN-18 SPAN-19 SWP-20 SWP-24 SWP-32 SWP-34 T-21"
-    " T-22 T-40 T-41 T-42 T-52 T-85 T-90 T-104 T-105 T-106 I-25 HEAP-38 MC-9 MAL-11",
+    "HEAP-24 HEAP-25 HEAP-27 HEAP-32 MAL-1 MC-14 SCAV-5 SPAN-18 SPAN-19 SWP-20 SWP-24 SWP-32 SWP-34"
+    " T-21 T-22 T-40 T-41 T-42 T-52 T-85 T-90 T-104 T-105 T-106 I-25 HEAP-38 MC-9 MAL-11",
     needs="Refused OutOfMemory granted",
     assumes=(SMALL_SCOPE,),
 )
@@ -322,7 +331,7 @@ def what_no_program_does_is_refused() -> Ran:
             *((one[0], partial(refused, one, Refused)) for one in all_refused()),
             *((one[0], partial(refused, one, OutOfMemory)) for one in all_without_memory()),
             *(("granted", partial(granted, make, request)) for make, request in all_granted()),
-            ("a manual span while marking", a_manual_span_while_marking),
+            ("manual spans while marking", manual_spans_while_marking),
             ("a manual span is no object", a_manual_span_is_no_object),
             ("the largest size", sweeps_for_the_largest_size),
         ]
