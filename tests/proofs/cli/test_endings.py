@@ -47,13 +47,13 @@ class OneKills(Executor):
         self._item = item
 
     def submit(  # type: ignore[override]
-        self, work: Callable[[object], object], item: object
+        self, work: Callable[..., object], *given: object
     ) -> Future[object]:
         future: Future[object] = Future()
-        if item == self._item:
+        if given[-1] == self._item:
             future.set_exception(BrokenExecutor("killed"))
         else:
-            future.set_result(work(item))
+            future.set_result(work(*given))
         return future
 
 
@@ -212,10 +212,12 @@ def test_a_mutant_whose_worker_is_killed_is_named_and_the_others_are_judged(
 
     class KilledAtSub(OneKills):
         def submit(  # type: ignore[override]
-            self, work: Callable[[object], object], item: "tuple[Generated, list[str]]"
+            self, work: Callable[..., object], *given: object
         ) -> Future[object]:
+            item = given[-1]
+            assert isinstance(item, tuple)
             kills = deadly and item[0].after == "return (sg - 2) & M32"
-            return OneKills(item if kills else None).submit(work, item)
+            return OneKills(item if kills else None).submit(work, *given)
 
     @contextmanager
     def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[Executor]:

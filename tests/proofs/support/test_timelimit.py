@@ -1,6 +1,8 @@
 """A limit of time ends what takes longer, and leaves the signals as they were."""
 
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -52,3 +54,29 @@ def test_it_holds_in_a_thread_of_a_clusters_worker_as_well(clock: Clock) -> None
             ended = threads.submit(compute)
             assert isinstance(ended.exception(timeout=60), Expired)
             assert threads.submit(end).result(timeout=60) == 1
+
+
+AFTER_A_LIMIT = """
+import sys
+from threading import Thread
+from spanproof.support.processes.timelimit import WALL, limited
+def end():
+    with limited(60.0, WALL, KeyboardInterrupt):
+        pass
+thread = Thread(target=end)
+thread.start()
+thread.join()
+sys.setprofile(lambda *told: None)
+print(*map(lambda one: one + 1, [1]))
+"""
+
+
+def test_what_is_profiled_after_a_limit_in_a_thread_begins() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_A_LIMIT],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")

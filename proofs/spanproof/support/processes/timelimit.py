@@ -62,7 +62,8 @@ def _watched(seconds: float, clock: Clock, expired: type[BaseException]) -> Iter
         while not over.wait(max(0.001, until - time.clock_gettime(number))):
             with rung:
                 if time.clock_gettime(number) >= until and not over.is_set():
-                    _raise_in(ident, ctypes.py_object(expired))
+                    problem = ctypes.py_object(expired)
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), problem)
                     return
 
     watcher = Thread(target=watch, daemon=True)
@@ -70,12 +71,8 @@ def _watched(seconds: float, clock: Clock, expired: type[BaseException]) -> Iter
     try:
         yield
     finally:
-        # Whoever has the lock has raised it by then, or never will.
+        # Whoever has the lock has raised it by then, or never will; what was raised meanwhile comes
+        # here, by this call. It cannot be taken back: an exception that is replaced by none leaves
+        # CPython 3.11 looking for one for ever, and a profiled function never begins then.
         with rung:
             over.set()
-        _raise_in(ident, None)
-
-
-def _raise_in(ident: int, problem: "ctypes.py_object[type[BaseException]] | None") -> None:
-    """Have an exception raised in a thread; None: take back what was not raised yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), problem)
