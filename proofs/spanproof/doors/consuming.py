@@ -18,7 +18,6 @@ from spanproof.fuzz.levels.atonce import (
     ways,
     why_none,
 )
-from spanproof.fuzz.levels.lacking import can_be_asked
 from spanproof.fuzz.levels.recorded import shown
 from spanproof.fuzz.levels.remote import Answerer, refusal_of
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
@@ -26,6 +25,7 @@ from spanproof.fuzz.reasons import are_alike
 from spanproof.fuzz.subjects import Refused
 from spanproof.protocol import messages
 from spanproof.protocol.faults import Broken
+from spanproof.protocol.lacks import can_be_asked
 from spanproof.protocol.messages import (
     REPLIES,
     Ask,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import fields
 
 from spanproof.protocol import messages
+from spanproof.protocol.lacks import CALLS
 from spanproof.protocol.messages import REPLIES, VERSION, Ask, Done, Reply, Returned, op_of
 
 MOST_PARAMETERS: Final = 6
@@ -151,6 +152,7 @@ def text() -> str:
             *declarations(),
             before,
             *names(),
+            *lacks(),
             *defaults(),
             *fillers(),
             *dispatch(),
@@ -204,6 +206,20 @@ def names() -> Iterator[str]:
         for name in found:
             yield f'    "{name}",\n'
         yield "};\n\n"
+
+
+def lacks() -> Iterator[str]:
+    """Yield what an implementation may lack, by its bit, and the calls that a heap lacks then."""
+    words = get_args(messages.Lack)
+    yield "/* What may be lacking, and calls that a heap lacks then. */\n\n"
+    yield f"enum {{ SS_LACKS = {len(words)} }};\n\n"
+    yield "static const char *const ss_lacks[SS_LACKS] = {\n"
+    yield from (f'    "{word}",\n' for word in words)
+    yield "};\n\nstatic const struct {\n    unsigned lack;\n    const char *call;\n"
+    yield "} ss_lacking[] = {\n"
+    for word, calls in CALLS.items():
+        yield from (f'    {{{words.index(word)}, "{call}"}},\n' for call in calls)
+    yield "};\n\n"
 
 
 def defaults() -> Iterator[str]:

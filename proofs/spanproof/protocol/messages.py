@@ -18,23 +18,16 @@ Shows = Literal["results", "events", "state", "account"]
 """What it shows: results always; events of a heap; the state of a span or a heap; the sums of the
 contract."""
 
-Lack = Literal[
-    "realloc",
-    "align",
-    "zero",
-    "cycles",
-    "specials",
-    "manual",
-    "procs",
-    "scavenger",
-    "physical",
-    "answers",
-]
-"""What a contract may lack, the first three; and a heap: a collector, special records, manual
-spans, more than one P, a scavenger, physical pages of other sizes than 4096 bytes, an operating
-system that does not grant each request where it is asked for."""
+LackOfContract = Literal["realloc", "align", "zero"]
+"""What a contract may lack."""
 
-OF_CONTRACT: Final = ("realloc", "align", "zero")
+LackOfHeap = Literal["cycles", "specials", "manual", "procs", "scavenger", "physical", "answers"]
+"""What a heap may lack: a collector, special records, manual spans, more than one P, a scavenger,
+physical pages of other sizes than 4096 bytes, an operating system that does not grant each request
+where it is asked for."""
+
+Lack = Literal[LackOfContract, LackOfHeap]
+"""What an implementation may lack; in C its place here is its bit."""
 
 Extra = Literal["find", "set_gc_percent", "finish_paced"]
 """Calls that a heap may have besides; with `set_gc_percent` it has `trigger` as well."""

@@ -7,24 +7,25 @@ import pytest
 
 from spanproof.fuzz.engine.target import of_heap, within
 from spanproof.fuzz.levels.answeringheap import AnsweringHeap
-from spanproof.fuzz.levels.lacking import CALLS, STEPS, bounded, can_be_asked
+from spanproof.fuzz.levels.lacking import STEPS, bounded
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.lockstep.divergence import Run
 from spanproof.fuzz.programs.choices import FromBytes, seeded
 from spanproof.fuzz.programs.heapgrammar import heap_program
 from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc, TakeManual, Together
 from spanproof.fuzz.sides.spanallocheap import installed
+from spanproof.protocol.lacks import CALLS, can_be_asked
 from spanproof.protocol.messages import (
-    OF_CONTRACT,
     Ask,
     Call,
     Greeting,
     HeapCall,
     Lack,
+    LackOfHeap,
     NewHeap,
 )
 
-LACKS = tuple(one for one in get_args(Lack) if one not in OF_CONTRACT)
+LACKS = get_args(LackOfHeap)
 
 
 class Lacking(AnsweringHeap):

@@ -1,7 +1,7 @@
 """`spanspec smoke`: which levels of an implementation work, and what is wrong with a reply."""
 
 import os
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, get_args
 
 import typer
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
-from spanproof.protocol.messages import LARGEST, OF_CONTRACT, Greeting
+from spanproof.protocol.messages import LARGEST, Greeting, LackOfContract, LackOfHeap
 from spanspec.base.wording import counted
 
 SHRINK: Final = 2.0
@@ -79,8 +79,8 @@ def introduction(greeting: Greeting) -> str:
     """Return who answers, and what it has, in one line; of its contract, what bounds it, too."""
     shown = [one for one in greeting.shows if one != "results"]
     told = [f"has {', '.join(greeting.levels)}", f"shows {', '.join(['results', *shown])}"]
-    for level in ("contract", "heap"):
-        lacks = [one for one in greeting.lacks if (one in OF_CONTRACT) == (level == "contract")]
+    for level, some in (("contract", LackOfContract), ("heap", LackOfHeap)):
+        lacks = [one for one in greeting.lacks if one in get_args(some)]
         if lacks and level in greeting.levels:
             told.append(f"its {level} lacks {', '.join(lacks)}")
     if greeting.largest < LARGEST:

@@ -391,6 +391,48 @@ static const char *const ss_text_names[SS_TEXTS] = {
     "purpose",
 };
 
+/* What may be lacking, and calls that a heap lacks then. */
+
+enum { SS_LACKS = 10 };
+
+static const char *const ss_lacks[SS_LACKS] = {
+    "realloc",
+    "align",
+    "zero",
+    "cycles",
+    "specials",
+    "manual",
+    "procs",
+    "scavenger",
+    "physical",
+    "answers",
+};
+
+static const struct {
+    unsigned lack;
+    const char *call;
+} ss_lacking[] = {
+    {3, "start_cycle"},
+    {3, "mark"},
+    {3, "find"},
+    {3, "finish_cycle"},
+    {3, "finish_paced"},
+    {3, "sweep_one"},
+    {3, "ensure_swept"},
+    {3, "set_gc_percent"},
+    {3, "trigger"},
+    {3, "free_os_memory"},
+    {4, "add_special"},
+    {4, "remove_finalizer"},
+    {4, "run_finalizers"},
+    {5, "take_manual"},
+    {5, "free_manual"},
+    {6, "set_procs"},
+    {7, "scavenge_all"},
+    {7, "pass_time"},
+    {7, "free_os_memory"},
+};
+
 static void ss_set_defaults(uint64_t *field) {
     field[SS_percent] = 100;
 }
@@ -918,13 +960,10 @@ static const char *ss_hello(struct ss_text *out) {
     ss_put(out, ",\"programs\":true,\"lacks\":[");
     if (!spanspec_realloc)
         lacks |= SPANSPEC_NO_REALLOC;
-    for (unsigned i = 0; i < 10; i++)
+    for (unsigned i = 0; i < SS_LACKS; i++)
         if (lacks >> i & 1) {
-            static const char *const names[] = {"realloc",   "align",    "zero",   "cycles",
-                                                "specials",  "manual",   "procs",  "scavenger",
-                                                "physical", "answers"};
             ss_put(out, before);
-            ss_put_string(out, names[i]);
+            ss_put_string(out, ss_lacks[i]);
             before = ",";
         }
     before = "";
@@ -1115,26 +1154,11 @@ static int ss_is_asked(struct ss_ask *ask) {
 
 /* Whether a line of a heap asks for nothing that it lacks. */
 static int ss_lacks_nothing_of(const char *line) {
-    static const struct {
-        unsigned lack;
-        const char *call;
-    } calls[] = {
-        {SPANSPEC_NO_CYCLES, "start_cycle"},        {SPANSPEC_NO_CYCLES, "mark"},
-        {SPANSPEC_NO_CYCLES, "finish_cycle"},       {SPANSPEC_NO_CYCLES, "finish_paced"},
-        {SPANSPEC_NO_CYCLES, "sweep_one"},          {SPANSPEC_NO_CYCLES, "ensure_swept"},
-        {SPANSPEC_NO_CYCLES, "set_gc_percent"},     {SPANSPEC_NO_CYCLES, "trigger"},
-        {SPANSPEC_NO_CYCLES, "find"},               {SPANSPEC_NO_CYCLES, "free_os_memory"},
-        {SPANSPEC_NO_SPECIALS, "add_special"},      {SPANSPEC_NO_SPECIALS, "remove_finalizer"},
-        {SPANSPEC_NO_SPECIALS, "run_finalizers"},   {SPANSPEC_NO_MANUAL, "take_manual"},
-        {SPANSPEC_NO_MANUAL, "free_manual"},        {SPANSPEC_NO_PROCS, "set_procs"},
-        {SPANSPEC_NO_SCAVENGER, "scavenge_all"},    {SPANSPEC_NO_SCAVENGER, "pass_time"},
-        {SPANSPEC_NO_SCAVENGER, "free_os_memory"},
-    };
     const unsigned lacks = spanspec_lacks ? spanspec_lacks() : 0;
     char asked[40];
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        snprintf(asked, sizeof asked, "\"call\":\"%s\"", calls[i].call);
-        if (lacks & calls[i].lack && strstr(line, asked) != NULL)
+    for (size_t i = 0; i < sizeof ss_lacking / sizeof *ss_lacking; i++) {
+        snprintf(asked, sizeof asked, "\"call\":\"%s\"", ss_lacking[i].call);
+        if (lacks >> ss_lacking[i].lack & 1 && strstr(line, asked) != NULL)
             return 0;
     }
     const char *begins = strstr(line, "\"op\":\"new_heap\"");

@@ -1,6 +1,5 @@
 """What is left out of programs for a heap that lacks something: so one can begin with little."""
 
-from collections.abc import Collection
 from typing import Final
 
 from msgspec.structs import replace
@@ -28,7 +27,8 @@ from spanproof.fuzz.programs.heapprogram import (
     TakeManual,
     Together,
 )
-from spanproof.protocol.messages import LARGEST, Ask, Greeting, HeapCall, Lack, NewHeap
+from spanproof.protocol.lacks import ONE_SIZE
+from spanproof.protocol.messages import LARGEST, Greeting
 from spanspec.base.constants import PAGE_SIZE
 
 STEPS: Final[dict[str, tuple[type[Step], ...]]] = {
@@ -50,33 +50,8 @@ STEPS: Final[dict[str, tuple[type[Step], ...]]] = {
 }
 """The steps that are left out for a heap that lacks something."""
 
-CALLS: Final[dict[str, frozenset[str]]] = {
-    "cycles": frozenset(
-        (
-            "start_cycle",
-            "mark",
-            "find",
-            "finish_cycle",
-            "finish_paced",
-            "sweep_one",
-            "ensure_swept",
-            "set_gc_percent",
-            "trigger",
-            "free_os_memory",
-        )
-    ),
-    "specials": frozenset(("add_special", "remove_finalizer", "run_finalizers")),
-    "manual": frozenset(("take_manual", "free_manual")),
-    "procs": frozenset(("set_procs",)),
-    "scavenger": frozenset(("scavenge_all", "pass_time", "free_os_memory")),
-}
-"""The calls of these steps."""
-
 NEVER: Final = {"cycles": ("se", "sg", "refusals")}
 """What a campaign cannot exercise then."""
-
-ONE_SIZE: Final = 4096
-"""Bytes of a physical page, for a heap that knows no other."""
 
 
 def without(program: HeapProgram, greeting: Greeting) -> HeapProgram:
@@ -108,19 +83,3 @@ def bounded(step: Step, largest: int) -> Step:
             return replace(step, tasks=tuple(bounded(one, largest) for one in tasks))
         case _:
             return step
-
-
-def can_be_asked(request: Ask, lacks: Collection[Lack]) -> bool:
-    """Tell whether a request asks for nothing that a heap lacks."""
-    match request:
-        case HeapCall(call=call, p=p):
-            unknown = any(call in CALLS.get(one, ()) for one in lacks)
-            return not unknown and not ("procs" in lacks and p)
-        case NewHeap(procs=procs, physical=physical, answers=answers):
-            return not (
-                ("procs" in lacks and procs != 1)
-                or ("physical" in lacks and physical != ONE_SIZE)
-                or ("answers" in lacks and answers)
-            )
-        case _:
-            return True
