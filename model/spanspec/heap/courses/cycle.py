@@ -234,7 +234,7 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
 
 
 def may_free(state: HeapState) -> bool:
-    """Tell whether spans may leave use or manual use: not while marking.
+    """Tell whether spans may leave use, and those of stacks manual use: not while marking.
 
     Rules: SPAN-2 I-25.
     """

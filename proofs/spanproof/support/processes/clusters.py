@@ -115,10 +115,11 @@ class OfCluster(Executor):
     ) -> Future[Result]:
         """Have a function called by a worker."""
         told: Future[Result] = Future()
-        self._waiting.add(cast("Future[object]", told))
+        waits = cast("Future[object]", told)
+        self._waiting.add(waits)
 
         def hear(done: Future[Result]) -> None:
-            self._waiting.discard(cast("Future[object]", told))
+            self._waiting.discard(waits)
             # Nobody here cancels anything: Dask does, when it has lost its scheduler.
             problem = BrokenExecutor(LOST) if done.cancelled() else done.exception()
             if isinstance(problem, self._lost):
